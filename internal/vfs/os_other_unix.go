@@ -1,0 +1,9 @@
+//go:build unix && !linux
+
+package vfs
+
+import "os"
+
+func syncData(f *os.File) error               { return f.Sync() }
+func allocate(f *os.File, off, n int64) error { return writeZeros(f, off, n) }
+func dropCache(*os.File) error                { return nil }
