@@ -1,0 +1,167 @@
+package hnsw
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/tarndb/tarn/internal/bitmap"
+	"github.com/tarndb/tarn/internal/kernel"
+)
+
+// Link links a slot that the graph holds anew, as if it were inserted again, and
+// so that a search for its own vector with beam ef meets it: for one that is not
+// reached, or not found.
+func (g *Graph) Link(ctx context.Context, slot uint32, ef int) error {
+	own := &g.inserts[slot%stripes]
+	own.Lock()
+	defer own.Unlock()
+	g.linking.Lock() // two that change their anchors might make a circle
+	defer g.linking.Unlock()
+	if !g.in.Has(slot) {
+		return fmt.Errorf("link %d: not in the graph", slot)
+	}
+	w := g.acquire()
+	defer g.release(w)
+	b := &w.build
+	b.q.SetCode(g.linkMetric(), g.cfg.Dim, w.codes.Bytes(slot))
+	at, top, ok := w.enter(g, &b.q)
+	if !ok || at.Slot == slot {
+		return nil // the entry point is where every search begins
+	}
+	if err := w.choose(ctx, g, slot, at, top, 0); err != nil {
+		return fmt.Errorf("link %d: %w", slot, err)
+	}
+	for _, c := range b.picks[0] {
+		g.connect(w, 0, slot, c.Slot, false)
+		g.connect(w, 0, c.Slot, slot, false)
+	}
+	return g.linkFromOwnWalk(ctx, w, slot, ef)
+}
+
+// linkFromOwnWalk asks for the slot's own vector and, if the walk does not meet the
+// slot, makes the nearest of those that it does meet, and whose links it therefore
+// follows, the slot's anchor: that link is never pruned (G1). Other slots may yet draw such walks
+// elsewhere, so it becomes a hub as well.
+func (g *Graph) linkFromOwnWalk(ctx context.Context, w *walk, slot uint32, ef int) error {
+	b := &w.build
+	w.look(g)
+	if err := g.src.Check([]uint32{slot}); err != nil {
+		return fmt.Errorf("link %d: %w", slot, err)
+	}
+	b.q.Set(g.linkMetric(), g.src.Vectors().Float32s(slot, g.cfg.Dim))
+	at, _, _ := w.enter(g, &b.q)
+	if err := w.settle(ctx, g, &b.q, at, ef, wanted{}); err != nil {
+		return fmt.Errorf("link %d: %w", slot, err)
+	}
+	b.picks[0] = b.picks[0][:0]
+	for _, key := range w.pool.keys {
+		if keySlot(key) == slot {
+			return nil
+		}
+		b.picks[0] = append(b.picks[0], kernel.Candidate{Slot: keySlot(key), Dist: keyDist(key)})
+	}
+	g.adopt(w, slot)
+	if err := g.promote(ctx, w, slot); err != nil {
+		return fmt.Errorf("link %d: %w", slot, err)
+	}
+	return nil
+}
+
+// adopt gives a slot a new anchor, the nearest of the picks that is not below it in
+// the tree of anchors and has children to spare.
+func (g *Graph) adopt(w *walk, slot uint32) {
+	node := w.nodes.row(slot)
+	old := atomic.LoadUint32(&node[nodeAnchor])
+	for _, c := range w.build.picks[0] {
+		if old == c.Slot+1 {
+			return // linked already, unless the row was damaged; the caller links again
+		}
+		if w.below(c.Slot, slot) || !g.connect(w, 0, c.Slot, slot, true) {
+			continue
+		}
+		if old != 0 && old-1 < w.size && old-1 != slot {
+			atomic.AddUint32(&w.nodes.row(old - 1)[nodeChildren], ^uint32(0))
+		}
+		return
+	}
+}
+
+// below reports whether slot is at or below top in the tree of anchors, or too
+// deep to tell.
+func (w *walk) below(slot, top uint32) bool {
+	for range maxDepth {
+		if slot == top || slot >= w.size {
+			return true
+		}
+		anchor := atomic.LoadUint32(&w.nodes.row(slot)[nodeAnchor]) - 1
+		if anchor == slot {
+			return false // the root
+		}
+		slot = anchor
+	}
+	return true
+}
+
+// Repair takes links to slots that are not live out of the rows of live ones,
+// and links what they led to instead (Singh and others, FreshDiskANN, section
+// 4.3). Links that G1 protects stay. It returns how many rows it changed; a second
+// call changes none. Searches and inserts go on.
+func (g *Graph) Repair(ctx context.Context, live *bitmap.Set) (int, error) {
+	w := g.acquire()
+	defer g.release(w)
+	changed := 0
+	for slot := range g.in.All() {
+		if slot%64 == 0 {
+			if err := ctx.Err(); err != nil {
+				return changed, err
+			}
+		}
+		if live.Has(slot) && slot < w.size && g.bypass(w, slot, live) {
+			changed++
+		}
+	}
+	return changed, nil
+}
+
+// bypass repairs one row.
+func (g *Graph) bypass(w *walk, at uint32, live *bitmap.Set) bool {
+	mu := &g.rows[at%stripes]
+	mu.Lock()
+	defer mu.Unlock()
+	row := w.base.row(at)
+	b := &w.build
+	if b.slots = w.around(at, row, live, b.slots[:0]); len(b.slots) == 0 {
+		return false
+	}
+	cands := w.rank(g, 0, at)
+	w.rewrite(at, row, w.diverse(g, cands, len(row)))
+	return true
+}
+
+// around appends what at's row should be chosen from: its links to live slots and
+// those by G1, and the live slots that the others lead to. Nothing if all its
+// links stay.
+func (w *walk) around(at uint32, row []uint32, live *bitmap.Set, out []uint32) []uint32 {
+	w.forget()
+	w.seen[at] = w.epoch
+	var gone []uint32
+	for _, s := range w.unseen(row) {
+		if live.Has(s) || w.anchored(at, s) {
+			out = append(out, s)
+		} else {
+			gone = append(gone, s)
+		}
+	}
+	if len(gone) == 0 {
+		return nil
+	}
+	for _, d := range gone {
+		for _, s := range w.unseen(w.base.row(d)) {
+			if live.Has(s) {
+				out = append(out, s)
+			}
+		}
+	}
+	return out
+}

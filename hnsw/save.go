@@ -1,0 +1,157 @@
+package hnsw
+
+import (
+	"encoding/binary"
+	"fmt"
+	"io"
+	"sync/atomic"
+
+	"github.com/tarndb/tarn/internal/bitmap"
+	"github.com/tarndb/tarn/internal/codec"
+)
+
+// Saved names a snapshot that was written.
+type Saved struct {
+	Bytes int64
+	CRC   uint32 // stands for every byte of it
+	Slots int    // held by it
+}
+
+// Save writes a snapshot of the graph while searches and inserts go on. It holds
+// what a walk reached from the entry point when Save began; links to other slots
+// are cut. By G1 no link of that walk's tree is pruned afterwards, so that
+// the rows as they are written hold together, each whenever it was copied.
+func (g *Graph) Save(w io.Writer, uuid [16]byte) (Saved, error) {
+	slot, level, ok := g.entry.load()
+	held := new(bitmap.Set)
+	if ok {
+		held = g.reached(slot)
+	}
+	h := headV1{cfg: g.cfg, held: uint32(held.Len())}
+	if ok {
+		h.entry = uint64(level)<<32 | uint64(slot+1)
+		h.slots = last(held) + 1
+		g.levels.Lock()
+		h.uppers = g.uppers
+		g.levels.Unlock()
+	}
+	out := &blockWriter{w: w}
+	out.write(h.append(nil, uuid))
+	s := snapshot{entry: slot, held: held, out: out}
+	l := h.layout()
+	s.rows(l.base, g.base.view.Load(), h.slots, s.baseRow)
+	s.rows(l.nodes, g.nodes.view.Load(), h.slots, s.nodeRow)
+	s.rows(l.upper, g.upper.view.Load(), h.uppers, s.upperRow)
+	out.pad(l.bits)
+	for i := range int(h.slots+63) / 64 {
+		out.write(binary.LittleEndian.AppendUint64(nil, held.Word(i)))
+	}
+	out.pad(l.sums)
+	crc, err := out.close()
+	if err != nil {
+		return Saved{}, fmt.Errorf("graph snapshot: %w", err)
+	}
+	return Saved{Bytes: l.end, CRC: crc, Slots: held.Len()}, nil
+}
+
+// last returns the highest slot of a set that is not empty.
+func last(s *bitmap.Set) (slot uint32) {
+	for at := range s.All() {
+		slot = at
+	}
+	return slot
+}
+
+// snapshot is what Save copies rows with.
+type snapshot struct {
+	entry uint32
+	held  *bitmap.Set
+	out   *blockWriter
+	buf   []byte
+}
+
+// rows writes rows 0 to n-1 of a table, which begin at off, words after width
+// being zeros.
+func (s *snapshot) rows(off int64, v *view, n uint32, word func(row uint32, i int, w uint32) uint32) {
+	s.out.pad(off)
+	for r := range n {
+		s.buf = s.buf[:0]
+		row := v.row(r)
+		for i := range row {
+			s.buf = binary.LittleEndian.AppendUint32(s.buf, word(r, i, atomic.LoadUint32(&row[i])))
+		}
+		s.buf = append(s.buf, make([]byte, (v.stride-len(row))*4)...)
+		s.out.write(s.buf)
+	}
+}
+
+// baseRow cuts links of and to slots that the snapshot does not hold.
+func (s *snapshot) baseRow(row uint32, _ int, w uint32) uint32 {
+	switch {
+	case w == 0 || !s.held.Has(row):
+		return 0
+	case !s.held.Has(w - 1):
+		return row + 1 // a hole
+	}
+	return w
+}
+
+func (s *snapshot) nodeRow(row uint32, _ int, w uint32) uint32 {
+	if !s.held.Has(row) {
+		return 0
+	}
+	return w
+}
+
+// upperRow does not know whose row it is: a cut link becomes one to the entry
+// point, which every search has seen.
+func (s *snapshot) upperRow(_ uint32, _ int, w uint32) uint32 {
+	if w == 0 || s.held.Has(w-1) {
+		return w
+	}
+	return s.entry + 1
+}
+
+// blockWriter writes through blocks and keeps their checksums. Its error sticks.
+type blockWriter struct {
+	w    io.Writer
+	off  int64
+	buf  []byte
+	sums []byte
+	err  error
+}
+
+func (b *blockWriter) write(p []byte) {
+	b.off += int64(len(p))
+	for len(p) > 0 {
+		n := min(len(p), blockV1-len(b.buf))
+		b.buf = append(b.buf, p[:n]...)
+		p = p[n:]
+		if len(b.buf) == blockV1 {
+			b.flush()
+		}
+	}
+}
+
+func (b *blockWriter) flush() {
+	b.sums = binary.LittleEndian.AppendUint32(b.sums, codec.CRC(b.buf))
+	if b.err == nil {
+		_, b.err = b.w.Write(b.buf)
+	}
+	b.buf = b.buf[:0]
+}
+
+// pad writes zeros up to an offset.
+func (b *blockWriter) pad(off int64) { b.write(make([]byte, off-b.off)) }
+
+// close writes the checksums and returns theirs.
+func (b *blockWriter) close() (uint32, error) {
+	if len(b.buf) > 0 {
+		b.flush()
+	}
+	crc := codec.CRC(b.sums)
+	if b.err == nil {
+		_, b.err = b.w.Write(binary.LittleEndian.AppendUint32(b.sums, crc))
+	}
+	return crc, b.err
+}
