@@ -1,0 +1,241 @@
+package collection
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/tarndb/tarn/internal/bitmap"
+	"github.com/tarndb/tarn/internal/meta"
+	"github.com/tarndb/tarn/internal/vfs"
+)
+
+// checkpointer makes the log's beginning unnecessary (I7).
+type checkpointer struct {
+	lock   chan struct{} // the checkpoint lock: a token
+	kicked chan struct{}
+	lsn    atomic.Uint64         // of the last durable checkpoint
+	err    atomic.Pointer[error] // of the last attempt, nil when it went well
+
+	// By the checkpoint lock:
+	generation uint64
+	live       *bitmap.Set // of the last durable checkpoint
+	named      snapshotFile
+	dropped    []uint32 // slots freed since: their payloads go
+
+	config atomic.Bool // the configuration has changed since
+}
+
+// snapshotFile is the graph file that a checkpoint names.
+type snapshotFile struct {
+	name  string // "": none
+	crc   uint32
+	slots int    // in the graph, as written
+	graph engine // whose file it is; nil: of none that is in use
+}
+
+func (k *checkpointer) init() {
+	k.lock = make(chan struct{}, 1)
+	k.kicked = make(chan struct{}, 1)
+}
+
+// kick asks for a checkpoint in the background.
+func (k *checkpointer) kick() {
+	select {
+	case k.kicked <- struct{}{}:
+	default:
+	}
+}
+
+func (k *checkpointer) lastError() error {
+	if p := k.err.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
+
+// Checkpoint makes all that was acknowledged durable in the collection's own
+// files; the log is empty afterwards.
+func (c *Collection) Checkpoint(ctx context.Context) error {
+	if err := c.enterWrite(); err != nil {
+		return err
+	}
+	defer c.gate.leave()
+	return c.wrap(c.checkpoint(ctx, false))
+}
+
+// checkpoint writes one, with a snapshot of the graph if that is due or wanted.
+func (c *Collection) checkpoint(ctx context.Context, withSnapshot bool) error {
+	select {
+	case c.check.lock <- struct{}{}:
+		defer func() { <-c.check.lock }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if err := c.failed(); err != nil {
+		return err
+	}
+	err := c.checkpointLocked(ctx, withSnapshot)
+	if err == nil {
+		c.check.err.Store(nil)
+	} else if ctx.Err() == nil {
+		c.check.err.Store(&err)
+	}
+	c.room.broadcast()
+	return err
+}
+
+func (c *Collection) checkpointLocked(ctx context.Context, withSnapshot bool) error {
+	k := &c.check
+	named := k.named
+	if c.snapshotDue(withSnapshot) {
+		file, err := c.writeSnapshot()
+		if err != nil {
+			return c.sticky(fmt.Errorf("graph snapshot: %w", err))
+		}
+		named = file
+	} else if k.lsn.Load() == c.applied.Load() && !k.config.Load() {
+		return nil
+	}
+	if err := c.commitCheckpoint(ctx, named); err != nil {
+		c.removeSnapshot(named, k.named)
+		return c.sticky(err)
+	}
+	c.removeSnapshot(k.named, named)
+	k.named = named
+	c.hook("checkpoint: before log delete")
+	if err := c.wal.Advance(k.lsn.Load()); err != nil {
+		return c.sticky(err)
+	}
+	c.hook("checkpoint: after log delete")
+	c.reclaim()
+	select {
+	case c.warm <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+// sticky makes an error of an fsync stop everything (I8).
+func (c *Collection) sticky(err error) error {
+	if errors.Is(err, vfs.ErrFailed) {
+		return c.fail(err)
+	}
+	return err
+}
+
+// moment is what a checkpoint makes durable.
+type moment struct {
+	lsn      uint64
+	slots    uint32
+	live     *bitmap.Set
+	digest   uint64
+	payloads map[uint32][]byte
+	config   Config
+}
+
+// moment takes the state of one LSN under the writer lock.
+func (c *Collection) moment() moment {
+	c.writer <- struct{}{}
+	defer c.unlockWriter()
+	return moment{
+		lsn:      c.applied.Load(),
+		slots:    c.slots.next,
+		live:     c.live.Clone(),
+		digest:   c.digest.Load(),
+		payloads: c.payloads.freeze(),
+		config:   c.Config(),
+	}
+}
+
+func (c *Collection) commitCheckpoint(ctx context.Context, named snapshotFile) (err error) {
+	changed := c.check.config.Swap(false)
+	m := c.moment()
+	committed := false
+	defer func() {
+		c.payloads.thaw(committed)
+		if !committed && changed {
+			c.check.config.Store(true)
+		}
+	}()
+	c.hook("checkpoint: before log sync")
+	if err := c.syncLog(m.lsn); err != nil {
+		return err
+	}
+	c.hook("checkpoint: before data sync")
+	if err := c.store.Sync(); err != nil {
+		return err
+	}
+	c.hook("checkpoint: after data sync")
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	config, err := encodeConfig(m.config)
+	if err != nil {
+		return err
+	}
+	u := meta.Update{
+		Checkpoint: &meta.Checkpoint{
+			LSN: m.lsn, Slots: m.slots, Live: m.live, Digest: m.digest,
+			Generation: c.check.generation + 1, Snapshot: named.name, SnapshotCRC: named.crc, UUID: c.uuid,
+		},
+		Payloads:     m.payloads,
+		DropPayloads: c.check.dropped,
+		Positions:    c.places.at(m.lsn),
+		Config:       config,
+	}
+	c.hook("checkpoint: before commit")
+	if err := c.meta.Commit(u); err != nil {
+		return err
+	}
+	committed = true
+	c.hook("checkpoint: after commit")
+	k := &c.check
+	k.generation++
+	k.live, k.dropped = m.live, nil
+	k.lsn.Store(m.lsn)
+	return nil
+}
+
+// reclaim frees the dead slots that may be written again (I6).
+func (c *Collection) reclaim() {
+	k := &c.check
+	c.writer <- struct{}{}
+	defer c.unlockWriter()
+	g := c.view.Load().graph
+	if c.rebuild.running.Load() || k.named.name != "" && k.named.graph != g {
+		return
+	}
+	in, oldest := g.InGraph(), c.pins.oldest()
+	freed := c.slots.reclaim(func(d deadSlot) bool {
+		return d.lsn <= oldest && !k.live.Has(d.slot) && !in.Has(d.slot)
+	})
+	for _, slot := range freed {
+		c.payloads.drop(slot)
+	}
+	k.dropped = append(k.dropped, freed...)
+}
+
+// checkpointLoop writes checkpoints when the log has grown or somebody asks.
+func (c *Collection) checkpointLoop() {
+	for {
+		select {
+		case <-c.bg.Done():
+			return
+		case <-c.check.kicked:
+		}
+		if err := c.checkpoint(c.bg, false); err != nil && c.bg.Err() == nil {
+			c.background("checkpoint", err)
+			c.retryCheckpoint()
+		}
+	}
+}
+
+// afterWrite runs under the writer lock after each write.
+func (c *Collection) afterWrite() {
+	c.index.work.broadcast()
+	if c.wal.Size() >= c.opts.Knobs.CheckpointBytes {
+		c.check.kick()
+	}
+}

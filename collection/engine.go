@@ -1,0 +1,69 @@
+package collection
+
+import (
+	"context"
+	"io"
+
+	"github.com/tarndb/tarn/hnsw"
+	"github.com/tarndb/tarn/internal/bitmap"
+	"github.com/tarndb/tarn/internal/kernel"
+)
+
+// engine is a graph over slots, as hnsw and hnsw/coder have it.
+type engine interface {
+	Insert(ctx context.Context, slot uint32) error
+	Contains(slot uint32) bool
+	InGraph() *bitmap.Set
+	Len() int
+	Finds(slot uint32, ef int) bool
+	Search(ctx context.Context, q *kernel.Query, k, ef int, live, filter *bitmap.Set, out []kernel.Candidate) ([]kernel.Candidate, error)
+}
+
+// linker is an engine that can mend itself.
+type linker interface {
+	Link(ctx context.Context, slot uint32, ef int) error
+	Unreachable(live *bitmap.Set) []uint32
+}
+
+// saver is an engine that can be written to a file and mapped again.
+type saver interface {
+	Save(w io.Writer, uuid [16]byte) (hnsw.Saved, error)
+}
+
+var (
+	_ engine = (*hnsw.Graph)(nil)
+	_ linker = (*hnsw.Graph)(nil)
+	_ saver  = (*hnsw.Graph)(nil)
+)
+
+// newEngine returns an empty graph for the configuration in cfg.
+func (c *Collection) newEngine(cfg IndexConfig) (engine, error) {
+	if cfg.Engine == EngineCoder {
+		return c.newCoder(cfg)
+	}
+	return hnsw.New(c.graphConfig(cfg), c.store)
+}
+
+func (c *Collection) graphConfig(cfg IndexConfig) hnsw.Config {
+	return hnsw.Config{
+		Dim:            c.config.Dim,
+		Metric:         c.config.Metric.kernel(),
+		M:              cfg.M,
+		EfConstruction: cfg.EfConstruction,
+		Seed:           graphSeed,
+	}
+}
+
+// graphSeed makes the levels of a graph repeatable.
+const graphSeed = 0x7461726e
+
+// defaultEfSearch is the beam of a search where nothing else was asked for.
+const defaultEfSearch = 64
+
+// efSearch returns the default beam of a search.
+func (c *Collection) efSearch() int {
+	if ef := int(c.ef.Load()); ef > 0 {
+		return ef
+	}
+	return defaultEfSearch
+}

@@ -1,0 +1,171 @@
+package collection
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/tarndb/tarn/internal/codec"
+)
+
+// maxPayloadDepth bounds how deep objects and arrays may be nested.
+const maxPayloadDepth = 64
+
+// encodePayload returns p as JSON, nil for a nil payload. What JSON cannot hold
+// (a NaN, a channel, a string that is not UTF-8, too deep a nesting) is refused.
+func encodePayload(p Payload, limit int) ([]byte, error) {
+	if p == nil {
+		return nil, nil
+	}
+	if err := checkValue(reflect.ValueOf(map[string]any(p)), 0); err != nil {
+		return nil, fmt.Errorf("%w: payload: %w", ErrInvalidPoint, err)
+	}
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(map[string]any(p)); err != nil {
+		return nil, fmt.Errorf("%w: payload: %w", ErrInvalidPoint, err)
+	}
+	data := bytes.TrimSuffix(buf.Bytes(), []byte{'\n'})
+	if len(data) > limit {
+		return nil, fmt.Errorf("%w: payload of %d bytes as JSON: at most %d are allowed", ErrTooLarge, len(data), limit)
+	}
+	return data, nil
+}
+
+// checkValue refuses what encoding/json would alter or could not end on. Values
+// whose types marshal themselves are looked at as they do.
+func checkValue(v reflect.Value, depth int) error {
+	if depth > maxPayloadDepth {
+		return fmt.Errorf("nested deeper than %d", maxPayloadDepth)
+	}
+	if v.IsValid() && v.CanInterface() {
+		if n, ok := v.Interface().(json.Number); ok {
+			return checkNumber(n)
+		}
+		if m, ok := v.Interface().(json.Marshaler); ok && (v.Kind() != reflect.Pointer || !v.IsNil()) {
+			return checkMarshaler(m)
+		}
+	}
+	switch v.Kind() {
+	case reflect.String:
+		if !utf8.ValidString(v.String()) {
+			return errors.New("a string is not UTF-8")
+		}
+	case reflect.Interface:
+		return checkValue(v.Elem(), depth)
+	case reflect.Pointer:
+		return checkValue(v.Elem(), depth+1)
+	case reflect.Map:
+		for it := v.MapRange(); it.Next(); {
+			if err := checkEntry(it, depth); err != nil {
+				return err
+			}
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if !v.Type().Field(i).IsExported() {
+				continue
+			}
+			if err := checkValue(v.Field(i), depth+1); err != nil {
+				return err
+			}
+		}
+	case reflect.Slice, reflect.Array:
+		for i := range v.Len() {
+			if err := checkValue(v.Index(i), depth+1); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// checkMarshaler looks at what a value makes of itself.
+func checkMarshaler(m json.Marshaler) error {
+	data, err := m.MarshalJSON()
+	if err != nil {
+		return err
+	}
+	if !utf8.Valid(data) {
+		return errors.New("a string is not UTF-8")
+	}
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	var v any
+	if err := d.Decode(&v); err != nil {
+		return err
+	}
+	return checkValue(reflect.ValueOf(v), 0)
+}
+
+// checkNumber refuses a number that no float64 and no integer holds.
+func checkNumber(n json.Number) error {
+	if _, err := n.Float64(); n != "" && err != nil {
+		return fmt.Errorf("a number is out of range: %w", err)
+	}
+	return nil
+}
+
+func checkEntry(it *reflect.MapIter, depth int) error {
+	if err := checkValue(it.Key(), depth+1); err != nil {
+		return err
+	}
+	return checkValue(it.Value(), depth+1)
+}
+
+// decodePayload is the inverse of encodePayload.
+func decodePayload(data []byte) (Payload, error) {
+	if data == nil {
+		return nil, nil
+	}
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	var m map[string]any
+	if err := d.Decode(&m); err != nil {
+		return nil, fmt.Errorf("stored payload: %w: %w", codec.ErrCorrupt, err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("stored payload: %w: more than one value", codec.ErrCorrupt)
+	}
+	for k, v := range m {
+		m[k] = plainNumbers(v)
+	}
+	return m, nil
+}
+
+// plainNumbers replaces each json.Number by int64, uint64 or float64.
+func plainNumbers(v any) any {
+	switch v := v.(type) {
+	case json.Number:
+		return plainNumber(string(v))
+	case map[string]any:
+		for k, e := range v {
+			v[k] = plainNumbers(e)
+		}
+	case []any:
+		for i, e := range v {
+			v[i] = plainNumbers(e)
+		}
+	}
+	return v
+}
+
+func plainNumber(s string) any {
+	if !strings.ContainsAny(s, ".eE") {
+		if i, err := strconv.ParseInt(s, 10, 64); err == nil {
+			return i
+		}
+		if u, err := strconv.ParseUint(s, 10, 64); err == nil {
+			return u
+		}
+	}
+	f, _ := strconv.ParseFloat(s, 64)
+	return f
+}

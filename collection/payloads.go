@@ -1,0 +1,91 @@
+package collection
+
+import (
+	"maps"
+	"sync"
+
+	"github.com/tarndb/tarn/internal/meta"
+)
+
+// payloads keeps those that are newer than the checkpoint, by slot. Readers look
+// here first and then in meta.db; an entry leaves only after it was committed
+// there, so one of the two has it.
+type payloads struct {
+	mu     sync.RWMutex
+	fresh  map[uint32][]byte
+	frozen map[uint32][]byte // what the checkpoint that is being written takes
+}
+
+func (p *payloads) put(slot uint32, data []byte) {
+	p.mu.Lock()
+	if p.fresh == nil {
+		p.fresh = map[uint32][]byte{}
+	}
+	p.fresh[slot] = data
+	p.mu.Unlock()
+}
+
+// drop forgets the payload of a slot that may be written again.
+func (p *payloads) drop(slot uint32) {
+	p.mu.Lock()
+	delete(p.fresh, slot)
+	p.mu.Unlock()
+}
+
+func (p *payloads) get(slot uint32) ([]byte, bool) {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	data, ok := p.fresh[slot]
+	if !ok {
+		data, ok = p.frozen[slot]
+	}
+	return data, ok
+}
+
+// freeze hands over all entries; thaw must follow.
+func (p *payloads) freeze() map[uint32][]byte {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.frozen, p.fresh = p.fresh, nil
+	return p.frozen
+}
+
+// thaw drops the frozen entries once they are committed, or takes them back.
+func (p *payloads) thaw(committed bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !committed && len(p.frozen) > 0 {
+		back := p.frozen
+		maps.Copy(back, p.fresh)
+		p.fresh = back
+	}
+	p.frozen = nil
+}
+
+// read fills out[i] with the payload of slots[i], nil where has says none.
+func (p *payloads) read(m *meta.Store, slots []uint32, has func(uint32) bool, out [][]byte) error {
+	var missing []uint32
+	var places []int
+	for i, slot := range slots {
+		if out[i] = nil; !has(slot) {
+			continue
+		}
+		data, ok := p.get(slot)
+		if !ok {
+			missing, places = append(missing, slot), append(places, i)
+			continue
+		}
+		out[i] = data
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	found := make([][]byte, len(missing))
+	if err := m.Payloads(missing, found); err != nil {
+		return err
+	}
+	for i, place := range places {
+		out[place] = found[i]
+	}
+	return nil
+}

@@ -1,0 +1,52 @@
+package collection
+
+// publishRecord makes a logged and applied batch visible, all at once for Get and
+// point by point for searches (I5).
+func (c *Collection) publishRecord(r *record, lsn uint64) {
+	c.publish.Lock()
+	defer c.publish.Unlock()
+	c.pubs.Add(1)
+	defer c.pubs.Add(1)
+	v := c.view.Load()
+	for i := range r.ops {
+		if o := &r.ops[i]; o.isDelete() {
+			c.ids.set(o.id, noSlot)
+			c.endSlot(v, o.old, lsn)
+		} else {
+			c.publishUpsert(v, o, lsn)
+		}
+	}
+	if r.pos != nil {
+		c.logged[r.pos.source] = r.pos.offset
+		c.places.add(*r.pos, lsn)
+	}
+	c.applied.Store(lsn)
+}
+
+func (c *Collection) publishUpsert(v *view, o *op, lsn uint64) {
+	if o.payload != nil {
+		c.payloads.put(o.slot, o.payload)
+	}
+	c.digest.Add(c.store.Hash(o.slot))
+	c.live.Add(o.slot)
+	v.delta.Add(o.slot)
+	c.ids.set(o.id, o.slot)
+	if o.old == noSlot {
+		return
+	}
+	c.moves.push(o.id)
+	c.hook("publish: between new and old")
+	c.endSlot(v, o.old, lsn)
+	c.moves.settle()
+}
+
+// endSlot makes a slot dead. It leaves the delta too: nothing returns it any more.
+func (c *Collection) endSlot(v *view, slot uint32, lsn uint64) {
+	c.digest.Add(-c.store.Hash(slot))
+	c.live.Remove(slot)
+	c.leaveDelta(v, slot)
+	c.slots.die(slot, lsn)
+	if v.graph != nil && v.graph.Contains(slot) {
+		c.maintain.died(v.graph.Len())
+	}
+}

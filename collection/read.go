@@ -1,0 +1,160 @@
+package collection
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+
+	"github.com/tarndb/tarn/internal/codec"
+	"github.com/tarndb/tarn/internal/vfs"
+)
+
+// Get returns the point with id, or ErrNotFound. Its vector has the bits that were
+// written.
+func (c *Collection) Get(ctx context.Context, id uint64) (Point, error) {
+	if err := c.gate.enter(); err != nil {
+		return Point{}, c.wrap(err)
+	}
+	defer c.gate.leave()
+	if err := ctx.Err(); err != nil {
+		return Point{}, c.wrap(err)
+	}
+	var p Point
+	err := guard(func() (err error) {
+		p, err = c.get(id)
+		return err
+	})
+	return p, c.wrap(err)
+}
+
+func (c *Collection) get(id uint64) (Point, error) {
+	s := c.takeScratch()
+	defer c.putScratch(s)
+	slot, err := c.slotOf(id)
+	if err != nil {
+		return Point{}, err
+	}
+	if slot == noSlot {
+		return Point{}, fmt.Errorf("point %d: %w", id, ErrNotFound)
+	}
+	v, err := c.store.Vector(slot, nil)
+	if err != nil {
+		return Point{}, err
+	}
+	out := []Result{{}}
+	s.slots = append(s.slots[:0], slot)
+	if err := c.fillPayloads(s, out); err != nil {
+		return Point{}, err
+	}
+	return Point{ID: id, Vector: v, Payload: out[0].Payload}, nil
+}
+
+// slotOf returns the current slot of id, noSlot if there is none.
+func (c *Collection) slotOf(id uint64) (uint32, error) {
+	c.publish.RLock()
+	defer c.publish.RUnlock()
+	return c.ids.get(id), c.ids.err()
+}
+
+// All yields every live point, in id order. A point that is written or deleted
+// while the loop runs is yielded as it is when its turn comes, or not at all. The
+// loop's body may call the collection.
+func (c *Collection) All(ctx context.Context) iter.Seq2[Point, error] {
+	return func(yield func(Point, error) bool) {
+		ids, err := c.allIDs()
+		if err != nil {
+			yield(Point{}, c.wrap(err))
+			return
+		}
+		for _, id := range ids {
+			p, err := c.Get(ctx, id)
+			if errors.Is(err, ErrNotFound) {
+				continue
+			}
+			if !yield(p, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// allIDs returns the ids of all live points, ascending.
+func (c *Collection) allIDs() ([]uint64, error) {
+	if err := c.gate.enter(); err != nil {
+		return nil, err
+	}
+	defer c.gate.leave()
+	c.publish.RLock()
+	defer c.publish.RUnlock()
+	ids := make([]uint64, 0, c.live.Len())
+	err := guard(func() error {
+		for slot := range c.live.All() {
+			ids = append(ids, c.store.ID(slot))
+		}
+		return nil
+	})
+	slices.Sort(ids)
+	return ids, err
+}
+
+// guard turns a fault in a mapped file into ErrCorrupt. What fn locks it must not
+// hold when it reads mapped memory, unless it unlocks by defer.
+func guard(fn func() error) error {
+	err := vfs.Guard(fn)
+	if errors.Is(err, vfs.ErrFault) {
+		return fmt.Errorf("%w: %w", codec.ErrCorrupt, err)
+	}
+	return err
+}
+
+// Position returns the highest durable offset of a source, see From.
+func (c *Collection) Position(source string) (offset uint64, ok bool) {
+	if c.gate.enter() != nil {
+		return 0, false
+	}
+	defer c.gate.leave()
+	return c.places.get(source, c.wal.Durable())
+}
+
+// Sync returns when all that was acknowledged is on stable storage.
+func (c *Collection) Sync(ctx context.Context) error {
+	if err := c.gate.enter(); err != nil {
+		return c.wrap(err)
+	}
+	defer c.gate.leave()
+	if err := ctx.Err(); err != nil {
+		return c.wrap(err)
+	}
+	if err := c.failed(); err != nil {
+		return err
+	}
+	return c.syncLog(c.applied.Load())
+}
+
+// Stats tells what the collection holds and where. Its numbers are of about one
+// moment.
+func (c *Collection) Stats() Stats {
+	if c.gate.enter() != nil {
+		return Stats{}
+	}
+	defer c.gate.leave()
+	st := Stats{
+		Rebuilding:    c.rebuild.running.Load(),
+		Rebuilds:      c.rebuild.done.Load(),
+		WALBytes:      c.wal.Size(),
+		DiskBytes:     c.diskBytes(),
+		CheckpointLSN: c.check.lsn.Load(),
+		Stream:        c.stream.stats(),
+	}
+	c.publish.RLock()
+	defer c.publish.RUnlock()
+	st.Points = c.live.Len()
+	st.InDelta = c.view.Load().delta.Len()
+	st.InGraph = st.Points - st.InDelta
+	st.Deleted = int(c.slots.gone.Load())
+	st.AppliedLSN = c.applied.Load()
+	st.DurableLSN = min(c.wal.Durable(), st.AppliedLSN)
+	return st
+}

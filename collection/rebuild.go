@@ -1,0 +1,215 @@
+package collection
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"github.com/tarndb/tarn/delta"
+	"github.com/tarndb/tarn/internal/bitmap"
+)
+
+// rebuilder is the state of Rebuild.
+//
+//	live - new graph:  ████████████ ──build──> ██ ──catch up──> ▌ ──publish──> its delta
+//	serving graph:     goes on taking new points, answers every search until the swap
+type rebuilder struct {
+	running atomic.Bool // written under the writer lock: no slot is reused meanwhile
+	done    atomic.Int64
+}
+
+const (
+	// smallRest is the difference that is left to the new graph's delta.
+	smallRest = 256
+	// maxRounds bounds the catching up with writers that are faster.
+	maxRounds = 12
+)
+
+// Rebuild builds a new graph beside the serving one, from the live points, and
+// swaps them; writes and searches go on. Zero fields of cfg mean as configured;
+// the rest is persisted at the swap. A second call waits for the first.
+func (c *Collection) Rebuild(ctx context.Context, cfg IndexConfig) error {
+	if err := c.enterWrite(); err != nil {
+		return err
+	}
+	defer c.gate.leave()
+	if err := invalidConfig(cfg.problems()...); err != nil {
+		return c.wrap(err)
+	}
+	if have := c.Config().Index.Engine; cfg.Engine != EngineNative && cfg.Engine != have {
+		return c.wrap(fmt.Errorf("%w: Index.Engine is fixed for life: it is %v", ErrInvalidConfig, have))
+	}
+	if err := c.lockAdmin(ctx); err != nil {
+		return c.wrap(err)
+	}
+	defer c.unlockAdmin()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(c.bg, cancel)()
+	err := c.rebuildGraph(ctx, c.Config().Index.merged(cfg))
+	if err != nil && c.bg.Err() != nil {
+		err = ErrClosed
+	}
+	return c.wrap(err)
+}
+
+func (c *Collection) rebuildGraph(ctx context.Context, cfg IndexConfig) error {
+	if err := c.failed(); err != nil {
+		return err
+	}
+	next, err := c.newEngine(cfg)
+	if err != nil {
+		return err
+	}
+	c.setRebuilding(true)
+	lost, err := c.fill(ctx, next)
+	if err == nil {
+		c.hook("rebuild: before publication")
+		c.publishGraph(next, lost, cfg)
+		c.hook("rebuild: after publication")
+		c.rebuild.done.Add(1)
+	}
+	c.setRebuilding(false)
+	if err != nil {
+		return err
+	}
+	c.check.config.Store(true)
+	return c.checkpoint(context.WithoutCancel(ctx), true)
+}
+
+func (c *Collection) setRebuilding(on bool) {
+	c.writer <- struct{}{}
+	c.rebuild.running.Store(on)
+	c.unlockWriter()
+}
+
+// fill builds next from the live points and catches up, in rounds, with what was
+// written meanwhile. lost are slots that it holds and does not find.
+func (c *Collection) fill(ctx context.Context, next engine) (lost *bitmap.Set, err error) {
+	lost = &bitmap.Set{}
+	before := 0
+	for round := 0; ; round++ {
+		c.hook("rebuild: round")
+		todo := c.missingFrom(next)
+		if round > 0 && (len(todo) <= smallRest || round == maxRounds || c.outrun(before, len(todo))) {
+			return lost, nil
+		}
+		before = len(todo)
+		if err := c.build(ctx, next, todo, lost); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// outrun reports whether writers are about as fast as the catching up, so that it
+// would not end; the rest fits the delta then, which slows them.
+func (c *Collection) outrun(before, now int) bool {
+	return now > before/4*3 && now <= c.opts.Knobs.DeltaLimit/2
+}
+
+// missingFrom returns the live slots that a graph does not hold.
+func (c *Collection) missingFrom(g engine) []uint32 {
+	var slots []uint32
+	in := g.InGraph()
+	for slot := range c.live.All() {
+		if !in.Has(slot) {
+			slots = append(slots, slot)
+		}
+	}
+	return slots
+}
+
+// build inserts slots with as many workers as the crew allows.
+func (c *Collection) build(ctx context.Context, g engine, slots []uint32, lost *bitmap.Set) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(slots)/unit+1) {
+		wg.Go(func() {
+			for {
+				from := int(next.Add(unit)) - unit
+				if from >= len(slots) {
+					return
+				}
+				if err := c.buildUnit(ctx, g, slots[from:min(from+unit, len(slots))], lost); err != nil {
+					cancel(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	return nil
+}
+
+func (c *Collection) buildUnit(ctx context.Context, g engine, slots []uint32, lost *bitmap.Set) error {
+	if err := shared.acquire(ctx); err != nil {
+		return err
+	}
+	defer shared.release()
+	for _, slot := range slots {
+		if !c.live.Has(slot) {
+			continue
+		}
+		found, err := c.insert(ctx, g, slot)
+		if err != nil {
+			return err
+		}
+		if !found {
+			lost.Add(slot)
+		}
+	}
+	return nil
+}
+
+// publishGraph swaps the view (I3): the delta of the new one is exactly what the
+// new graph does not hold, or does not find, at that instant.
+func (c *Collection) publishGraph(g engine, lost *bitmap.Set, cfg IndexConfig) {
+	c.publish.Lock()
+	c.pubs.Add(1)
+	c.view.Store(c.newView(g, lost))
+	c.config.Index = cfg
+	c.ef.Store(int64(cfg.EfSearch))
+	c.pubs.Add(1)
+	c.publish.Unlock()
+	c.index.old.Store(0)
+	c.index.forgive() // the new delta has claimed nothing
+	c.index.work.broadcast()
+	c.maintain.kick()
+	c.room.broadcast()
+}
+
+// newView returns the view of a graph: its delta is live and not in-graph.
+func (c *Collection) newView(g engine, lost *bitmap.Set) *view {
+	d := delta.New()
+	in := g.InGraph()
+	for slot := range c.live.All() {
+		if !in.Has(slot) || lost.Has(slot) {
+			d.Add(slot)
+		}
+	}
+	return &view{g, d}
+}
+
+// lockAdmin takes the lock of calls that change how the collection works.
+func (c *Collection) lockAdmin(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	select {
+	case c.admin <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-c.gate.closing():
+		return ErrClosed
+	}
+}
+
+func (c *Collection) unlockAdmin() { <-c.admin }

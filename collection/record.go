@@ -1,0 +1,177 @@
+package collection
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+
+	"github.com/tarndb/tarn/internal/codec"
+)
+
+// recordOps is the kind of the log's frames that hold a batch of operations.
+const recordOps = 1
+
+// noSlot stands for "no slot" in records and look-ups. It is never given out.
+const noSlot = math.MaxUint32
+
+const (
+	opUpsert = 1
+	opDelete = 2
+
+	opFixed     = 24
+	maxSource   = 1024
+	recordFixed = 4 + 2
+)
+
+// op is one operation of a record, with everything that applying it needs: which
+// slot it fills and which one dies. So a replay looks nothing up.
+type op struct {
+	id      uint64
+	vector  []float32 // nil: a delete
+	payload []byte    // JSON, nil: none
+	slot    uint32    // given when the LSN is; noSlot for a delete
+	old     uint32    // the slot that dies, noSlot: none
+}
+
+func (o *op) isDelete() bool { return o.vector == nil }
+
+// position is a place in a source, see From.
+type position struct {
+	source string
+	offset uint64
+}
+
+// record is one atomic batch: what one frame of the log holds.
+type record struct {
+	ops []op
+	pos *position // nil: none
+}
+
+// recordSize is what appendRecord appends.
+func recordSize(r *record, dim int) int {
+	n := recordFixed
+	if r.pos != nil {
+		n += len(r.pos.source) + 8
+	}
+	for i := range r.ops {
+		n += opSize(&r.ops[i], dim)
+	}
+	return n
+}
+
+func opSize(o *op, dim int) int {
+	if o.isDelete() {
+		return opFixed
+	}
+	return opFixed + 4*dim + len(o.payload)
+}
+
+// A record, little-endian. Wire format, version 1.
+//
+//	+--------+------------+-----------------------+  source length 0xFFFF:
+//	| ops u32| source len | source | offset u64   |  no position, nothing follows
+//	|        | u16        |        |              |
+//	+--------+------------+-----------------------+
+//	then per operation:
+//	+------+-----+---------+------+------+-----+-------------+
+//	| kind | 0   | key len | slot | old  | id  | payload len |  24 bytes
+//	| u8   | u8  | u16 = 0 | u32  | u32  | u64 | u32         |
+//	+------+-----+---------+------+------+-----+-------------+
+//	| dim float32 (upsert only) | payload JSON |
+//	+---------------------------+--------------+
+//
+// Payload length 0xFFFFFFFF: the point has no payload.
+func appendRecord(dst []byte, r *record) []byte {
+	le := binary.LittleEndian
+	dst = le.AppendUint32(dst, uint32(len(r.ops)))
+	if r.pos == nil {
+		dst = le.AppendUint16(dst, math.MaxUint16)
+	} else {
+		dst = le.AppendUint16(dst, uint16(len(r.pos.source)))
+		dst = append(dst, r.pos.source...)
+		dst = le.AppendUint64(dst, r.pos.offset)
+	}
+	for i := range r.ops {
+		dst = appendOp(dst, &r.ops[i])
+	}
+	return dst
+}
+
+func appendOp(dst []byte, o *op) []byte {
+	le := binary.LittleEndian
+	kind := byte(opUpsert)
+	if o.isDelete() {
+		kind = opDelete
+	}
+	n := uint32(len(o.payload))
+	if o.payload == nil {
+		n = math.MaxUint32
+	}
+	dst = append(dst, kind, 0, 0, 0)
+	dst = le.AppendUint32(dst, o.slot)
+	dst = le.AppendUint32(dst, o.old)
+	dst = le.AppendUint64(dst, o.id)
+	dst = le.AppendUint32(dst, n)
+	for _, x := range o.vector {
+		dst = le.AppendUint32(dst, math.Float32bits(x))
+	}
+	return append(dst, o.payload...)
+}
+
+// decodeRecord reads what appendRecord wrote. Payloads are copied, so data may
+// be reused.
+func decodeRecord(data []byte, dim int) (*record, error) {
+	c := codec.NewCursor(data)
+	n := c.U32()
+	r := &record{}
+	if s := c.U16(); s != math.MaxUint16 {
+		r.pos = &position{source: string(c.Bytes(int(s))), offset: c.U64()}
+	}
+	if int64(n)*opFixed > int64(len(data)) {
+		return nil, fmt.Errorf("record: %w: %d operations in %d bytes", codec.ErrCorrupt, n, len(data))
+	}
+	r.ops = make([]op, 0, n)
+	for range n {
+		o, err := decodeOp(c, dim)
+		if err != nil {
+			return nil, err
+		}
+		r.ops = append(r.ops, o)
+	}
+	if err := c.Err(); err != nil {
+		return nil, fmt.Errorf("record: %w", err)
+	}
+	if rest := len(c.Rest()); rest != 0 {
+		return nil, fmt.Errorf("record: %w: %d bytes after the last operation", codec.ErrCorrupt, rest)
+	}
+	return r, nil
+}
+
+func decodeOp(c *codec.Cursor, dim int) (op, error) {
+	kind, zero, key := c.U8(), c.U8(), c.U16()
+	o := op{slot: c.U32(), old: c.U32(), id: c.U64()}
+	n := c.U32()
+	if err := c.Err(); err != nil {
+		return o, fmt.Errorf("record: %w", err)
+	}
+	deletes := kind == opDelete && o.slot == noSlot && n == math.MaxUint32
+	upserts := kind == opUpsert && o.slot != noSlot
+	if zero != 0 || key != 0 || !deletes && !upserts {
+		return o, fmt.Errorf("record: %w: operation of kind %d", codec.ErrCorrupt, kind)
+	}
+	if deletes {
+		return o, nil
+	}
+	raw := c.Bytes(4 * dim)
+	if n != math.MaxUint32 {
+		o.payload = append([]byte{}, c.Bytes(int(n))...)
+	}
+	if err := c.Err(); err != nil {
+		return o, fmt.Errorf("record: %w", err)
+	}
+	o.vector = make([]float32, dim)
+	for i := range o.vector {
+		o.vector[i] = math.Float32frombits(binary.LittleEndian.Uint32(raw[4*i:]))
+	}
+	return o, nil
+}

@@ -1,0 +1,83 @@
+package collection
+
+import (
+	"bytes"
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/tarndb/tarn/internal/codec"
+)
+
+func drawRecord(t *rapid.T, dim int) *record {
+	r := &record{ops: []op{}}
+	if rapid.Bool().Draw(t, "has position") {
+		r.pos = &position{rapid.StringN(1, 20, -1).Draw(t, "source"), rapid.Uint64().Draw(t, "offset")}
+	}
+	for range rapid.IntRange(0, 5).Draw(t, "ops") {
+		o := op{id: rapid.Uint64().Draw(t, "id"), old: rapid.Uint32().Draw(t, "old"), slot: noSlot}
+		if rapid.Bool().Draw(t, "upsert") {
+			o.slot = rapid.Uint32Range(0, noSlot-1).Draw(t, "slot")
+			o.vector = rapid.SliceOfN(rapid.Float32(), dim, dim).Draw(t, "vector")
+			if rapid.Bool().Draw(t, "has payload") {
+				o.payload = append([]byte{}, rapid.SliceOf(rapid.Byte()).Draw(t, "payload")...)
+			}
+		}
+		r.ops = append(r.ops, o)
+	}
+	return r
+}
+
+func TestARecordComesBackAsItWas(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		dim := rapid.IntRange(1, 9).Draw(t, "dim")
+		r := drawRecord(t, dim)
+		data := appendRecord(nil, r)
+		require.Len(t, data, recordSize(r, dim))
+		got, err := decodeRecord(data, dim)
+		require.NoError(t, err)
+		require.Equal(t, r, got)
+	})
+}
+
+func TestC02_ARecordCutAnywhereIsCorrupt(t *testing.T) {
+	r := &record{
+		pos: &position{"source", 7},
+		ops: []op{
+			{id: 1, slot: 3, old: noSlot, vector: []float32{1, 2}, payload: []byte(`{"a":1}`)},
+			{id: 2, slot: noSlot, old: 5},
+			{id: 3, slot: 4, old: 9, vector: []float32{3, 4}},
+		},
+	}
+	data := appendRecord(nil, r)
+	for n := range len(data) {
+		_, err := decodeRecord(data[:n], 2)
+		require.ErrorIs(t, err, codec.ErrCorrupt, "cut at %d", n)
+	}
+	_, err := decodeRecord(append(bytes.Clone(data), 0), 2)
+	require.ErrorIs(t, err, codec.ErrCorrupt)
+}
+
+func FuzzDecodeRecord(f *testing.F) {
+	f.Add(appendRecord(nil, &record{pos: &position{"s", 1}, ops: []op{{id: 1, slot: 0, old: noSlot, vector: []float32{1, 2}, payload: []byte("{}")}}}))
+	f.Add(appendRecord(nil, &record{ops: []op{{id: 1, slot: noSlot, old: 0}}}))
+	f.Add([]byte{255, 255, 255, 255, 255, 255})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		r, err := decodeRecord(data, 2)
+		if err != nil {
+			return
+		}
+		for i := range r.ops {
+			for _, x := range r.ops[i].vector {
+				if math.IsNaN(float64(x)) {
+					return // a NaN need not keep its bits
+				}
+			}
+		}
+		if !bytes.Equal(appendRecord(nil, r), data) {
+			t.Fatal("a record that was accepted is written otherwise")
+		}
+	})
+}

@@ -1,0 +1,60 @@
+package collection
+
+import (
+	"sync"
+
+	"github.com/tarndb/tarn/delta"
+	"github.com/tarndb/tarn/internal/kernel"
+)
+
+// scratch is what one search works with; it is used again by a later one.
+type scratch struct {
+	pin   pin
+	query kernel.Query
+	top   delta.Top
+	near  []kernel.Candidate // of the delta or a scan, then of all
+	graph []kernel.Candidate
+	hits  []hit
+	moved []uint64
+	slots []uint32
+	dists []float32
+	data  [][]byte
+}
+
+// hit is a point that a search found.
+type hit struct {
+	id   uint64
+	slot uint32
+	dist float32 // as results show it
+}
+
+// scratches is a free list. A sync.Pool would be emptied by every garbage
+// collection, and its pins with it.
+type scratches struct {
+	mu   sync.Mutex
+	free []*scratch
+}
+
+// take returns a scratch whose pin is held.
+func (c *Collection) takeScratch() *scratch {
+	f := &c.scratch
+	f.mu.Lock()
+	var s *scratch
+	if n := len(f.free); n > 0 {
+		s, f.free = f.free[n-1], f.free[:n-1]
+	}
+	f.mu.Unlock()
+	if s == nil {
+		s = &scratch{}
+		c.pins.register(&s.pin)
+	}
+	s.pin.hold(&c.applied)
+	return s
+}
+
+func (c *Collection) putScratch(s *scratch) {
+	s.pin.release()
+	c.scratch.mu.Lock()
+	c.scratch.free = append(c.scratch.free, s)
+	c.scratch.mu.Unlock()
+}

@@ -1,0 +1,89 @@
+package collection
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sync/atomic"
+
+	"github.com/tarndb/tarn/internal/vfs"
+)
+
+// errFull: every slot number was given out.
+var errFull = fmt.Errorf("%w: %w", vfs.ErrNoSpace, errors.New("the collection has used all of its 2^32 slots"))
+
+// allocator gives slots out, each once per write of a point. The writer lock
+// guards it.
+type allocator struct {
+	next uint32     // slots at or above were never given out
+	free []uint32   // may be written again (I6), descending
+	dead []deadSlot // not yet known to be free, in order of death
+
+	gone atomic.Int64 // slots that hold no live point: dead and free; read without the lock
+}
+
+type deadSlot struct {
+	slot uint32
+	lsn  uint64 // of the write that ended it
+}
+
+// take appends n slots to into. reserve makes room on disk below a bound; if it
+// fails nothing is taken.
+func (a *allocator) take(n int, reserve func(bound uint32) error, into []uint32) ([]uint32, error) {
+	again := min(n, len(a.free))
+	fresh := n - again
+	if uint64(a.next)+uint64(fresh) >= noSlot {
+		return into, errFull
+	}
+	if fresh > 0 {
+		if err := reserve(a.next + uint32(fresh)); err != nil {
+			return into, err
+		}
+	}
+	for range again {
+		into = append(into, a.free[len(a.free)-1])
+		a.free = a.free[:len(a.free)-1]
+	}
+	a.gone.Add(-int64(again))
+	for range fresh {
+		into = append(into, a.next)
+		a.next++
+	}
+	return into, nil
+}
+
+// giveBack returns slots that take gave and that were not used.
+func (a *allocator) giveBack(slots []uint32) {
+	a.free = append(a.free, slots...)
+	a.sortFree()
+	a.gone.Add(int64(len(slots)))
+}
+
+func (a *allocator) die(slot uint32, lsn uint64) {
+	a.dead = append(a.dead, deadSlot{slot, lsn})
+	a.gone.Add(1)
+}
+
+// reclaim moves dead slots that may be written again to the free ones and returns
+// them.
+func (a *allocator) reclaim(reusable func(d deadSlot) bool) []uint32 {
+	var freed []uint32
+	a.dead = slices.DeleteFunc(a.dead, func(d deadSlot) bool {
+		if !reusable(d) {
+			return false
+		}
+		freed = append(freed, d.slot)
+		return true
+	})
+	if len(freed) > 0 {
+		a.free = append(a.free, freed...)
+		a.sortFree()
+	}
+	return freed
+}
+
+func (a *allocator) sortFree() {
+	slices.SortFunc(a.free, func(x, y uint32) int {
+		return int(int64(y) - int64(x))
+	})
+}

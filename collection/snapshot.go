@@ -1,0 +1,154 @@
+package collection
+
+import (
+	"bufio"
+	"fmt"
+	"strings"
+
+	"github.com/tarndb/tarn/hnsw"
+	"github.com/tarndb/tarn/internal/vfs"
+)
+
+const (
+	snapshotPrefix = "graph-"
+	snapshotSuffix = ".snap"
+	temporary      = ".tmp"
+)
+
+// snapshotDue reports whether the graph file that the checkpoint names is old
+// enough to be worth a new one.
+func (c *Collection) snapshotDue(wanted bool) bool {
+	g := c.view.Load().graph
+	if _, ok := g.(saver); !ok || g.Len() == 0 {
+		return false
+	}
+	changed := g.Len() - c.check.named.slots
+	if c.check.named.graph != g {
+		changed = g.Len()
+	}
+	if wanted {
+		return changed > 0
+	}
+	return changed >= max(c.opts.Knobs.SnapshotChange, g.Len()/20)
+}
+
+// writeSnapshot writes the serving graph to a file that nothing names yet, while
+// inserts go on.
+func (c *Collection) writeSnapshot() (snapshotFile, error) {
+	g := c.view.Load().graph
+	name := fmt.Sprintf("%s%d%s", snapshotPrefix, c.check.generation+1, snapshotSuffix)
+	tmp := name + temporary
+	c.removeFile(tmp)
+	c.removeFile(name) // of an attempt that no checkpoint came to name
+	saved, err := c.saveTo(tmp, g.(saver))
+	if err == nil {
+		c.hook("snapshot: before rename")
+		err = c.fs.Rename(tmp, name)
+	}
+	if err == nil {
+		c.hook("snapshot: after rename")
+		err = c.fs.SyncDir(".")
+	}
+	if err != nil {
+		c.removeFile(tmp)
+		return snapshotFile{}, err
+	}
+	return snapshotFile{name: name, crc: saved.CRC, slots: saved.Slots, graph: g}, nil
+}
+
+func (c *Collection) saveTo(name string, g saver) (hnsw.Saved, error) {
+	f, err := c.fs.Create(name)
+	if err != nil {
+		return hnsw.Saved{}, err
+	}
+	w := bufio.NewWriterSize(&offsetWriter{f: f}, 1<<20)
+	saved, err := g.Save(w, c.uuid)
+	if err == nil {
+		err = w.Flush()
+	}
+	if err == nil {
+		c.hook("snapshot: before sync")
+		err = f.Sync()
+	}
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	return saved, err
+}
+
+// offsetWriter appends to a file.
+type offsetWriter struct {
+	f   vfs.File
+	off int64
+}
+
+func (w *offsetWriter) Write(p []byte) (int, error) {
+	n, err := w.f.WriteAt(p, w.off)
+	w.off += int64(n)
+	return n, err
+}
+
+// loadSnapshot maps the graph file that the checkpoint names. Any doubt is an
+// error: the graph is derived state.
+func (c *Collection) loadSnapshot(file snapshotFile) (*hnsw.Graph, error) {
+	f, err := c.fs.Open(file.name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	size, err := f.Size()
+	if err != nil {
+		return nil, err
+	}
+	if size == 0 || size > maxMap {
+		return nil, fmt.Errorf("it has %d bytes", size)
+	}
+	m, err := f.Map(0, int(size), vfs.MapCopy)
+	if err != nil {
+		return nil, err
+	}
+	var g *hnsw.Graph
+	err = vfs.Guard(func() (err error) {
+		g, err = hnsw.Load(m.Bytes(), c.uuid, file.crc, c.graphConfig(c.config.Index), c.store)
+		return err
+	})
+	if err != nil {
+		m.Close()
+		return nil, err
+	}
+	c.maps = append(c.maps, m)
+	return g, nil
+}
+
+// maxMap is the largest file that is mapped: what an int can say.
+const maxMap = int64(^uint(0) >> 1)
+
+// removeSnapshot removes a graph file that is no longer, or never was, named.
+func (c *Collection) removeSnapshot(old, named snapshotFile) {
+	if old.name != "" && old.name != named.name {
+		c.removeFile(old.name)
+	}
+}
+
+// removeFile removes a file that may be missing. That it could not be removed is
+// only said: the next Open removes what nothing names.
+func (c *Collection) removeFile(name string) {
+	if err := c.fs.Remove(name); err != nil && !isNotExist(err) {
+		c.log.Warn("a file that is not needed could not be removed", "collection", c.name, "file", name, "error", err)
+	}
+}
+
+// sweepFiles removes temporary files and graph files that no checkpoint names.
+func (c *Collection) sweepFiles() error {
+	entries, err := c.fs.List(".")
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		stale := strings.HasPrefix(e.Name, snapshotPrefix) && strings.HasSuffix(e.Name, snapshotSuffix) && e.Name != c.check.named.name
+		if e.Regular && (stale || strings.HasSuffix(e.Name, temporary)) {
+			c.removeFile(e.Name)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,295 @@
+package collection
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/tarndb/tarn/internal/vecfile"
+	"github.com/tarndb/tarn/internal/vfs"
+	"github.com/tarndb/tarn/wal"
+)
+
+// Upsert writes the points as one atomic batch: after a crash all of them are
+// there or none. Of two points with one id in a batch the later one wins. A batch
+// with one invalid point is refused whole, with an *InvalidPointError that names
+// it. ctx is looked at until the batch is logged: ctx.Err() means that nothing was
+// written.
+func (c *Collection) Upsert(ctx context.Context, points ...Point) error {
+	if err := c.enterWrite(); err != nil {
+		return err
+	}
+	defer c.gate.leave()
+	ops, err := c.newOps(points)
+	if err != nil || len(ops) == 0 {
+		return c.wrap(err)
+	}
+	return c.wrap(c.writeAPI(ctx, &write{record: record{ops: ops}}))
+}
+
+// Delete removes points as one atomic batch; deleted counts those that were there.
+func (c *Collection) Delete(ctx context.Context, ids ...uint64) (deleted int, err error) {
+	if err := c.enterWrite(); err != nil {
+		return 0, err
+	}
+	defer c.gate.leave()
+	if len(ids) == 0 {
+		return 0, nil
+	}
+	ops := make([]op, len(ids))
+	for i, id := range ids {
+		ops[i] = op{id: id, slot: noSlot, old: noSlot}
+	}
+	w := &write{record: record{ops: lastPerID(ops)}}
+	if err := c.writeAPI(ctx, w); err != nil {
+		return 0, c.wrap(err)
+	}
+	return len(w.ops), nil
+}
+
+func (c *Collection) enterWrite() error {
+	if err := c.gate.enter(); err != nil {
+		return c.wrap(err)
+	}
+	if c.opts.ReadOnly {
+		c.gate.leave()
+		return c.wrap(ErrReadOnly)
+	}
+	return nil
+}
+
+// write is a batch on its way through the log.
+type write struct {
+	record
+	lsn     uint64 // the last LSN that the batch depends on
+	skipped bool   // its position was there already
+}
+
+// writeAPI is a write by a call: after what a stream accepted for the same ids,
+// and acknowledged as WriteMode says.
+func (c *Collection) writeAPI(ctx context.Context, w *write) error {
+	if err := c.stream.before(ctx, w.ops); err != nil {
+		return err
+	}
+	if err := c.commit(ctx, w, c.gate.closing()); err != nil {
+		return err
+	}
+	if c.Config().WriteMode == WriteStreaming {
+		c.sync.kick()
+		return nil
+	}
+	return c.syncLog(w.lsn)
+}
+
+// commit logs, applies and publishes a batch. Until its LSN is given the end of
+// ctx or of closing (nil: never) makes it return with nothing written.
+func (c *Collection) commit(ctx context.Context, w *write, closing <-chan struct{}) error {
+	if n := recordSize(&w.record, c.config.Dim); n > wal.MaxRecord {
+		return fmt.Errorf("%w: the batch is %d bytes, at most %d are written as one", ErrTooLarge, n, wal.MaxRecord)
+	}
+	if err := c.awaitRoom(ctx, w, closing); err != nil {
+		return err
+	}
+	if err := c.lockWriter(ctx, closing); err != nil {
+		return err
+	}
+	defer c.unlockWriter()
+	if err := c.failed(); err != nil {
+		return err
+	}
+	if w.pos != nil {
+		if at, ok := c.logged[w.pos.source]; ok && w.pos.offset <= at {
+			w.skipped, w.lsn = true, c.wal.Last()
+			return nil
+		}
+	}
+	if err := c.resolve(w); err != nil {
+		return err
+	}
+	if len(w.ops) == 0 && w.pos == nil {
+		w.lsn = c.wal.Last() // what it saw may not be durable yet
+		return nil
+	}
+	return c.logAndApply(w)
+}
+
+// resolve finds the slots that die and drops deletes of what is not there.
+func (c *Collection) resolve(w *write) error {
+	c.ids.getAll(len(w.ops), func(i int) uint64 { return w.ops[i].id }, func(i int, slot uint32) {
+		w.ops[i].old = slot
+	})
+	if err := c.ids.err(); err != nil {
+		return c.fail(err)
+	}
+	kept := w.ops[:0]
+	for _, o := range w.ops {
+		if !o.isDelete() || o.old != noSlot {
+			kept = append(kept, o)
+		}
+	}
+	w.ops = kept
+	return nil
+}
+
+// logAndApply runs under the writer lock (I4). An error before the log has the
+// record leaves everything as it was; one after it is sticky.
+func (c *Collection) logAndApply(w *write) error {
+	slots, err := c.giveSlots(w.ops)
+	if err != nil {
+		return err
+	}
+	c.hook("write: before log")
+	buf := appendRecord(c.buffers.record[:0], &w.record)
+	if cap(buf) <= keptBuffer {
+		c.buffers.record = buf
+	}
+	lsn, err := c.wal.Append(recordOps, buf)
+	if err != nil {
+		c.slots.giveBack(slots)
+		if errors.Is(err, vfs.ErrFailed) {
+			return c.fail(err)
+		}
+		return err
+	}
+	w.lsn = lsn
+	c.hook("write: after log")
+	if err := c.writeSlots(w.ops, lsn); err != nil {
+		return c.fail(fmt.Errorf("%w: the log has the write, the slot files do not: %w", vfs.ErrFailed, err))
+	}
+	c.hook("write: before publication")
+	c.publishRecord(&w.record, lsn)
+	c.hook("write: after publication")
+	c.afterWrite()
+	return nil
+}
+
+// keptBuffer is the largest buffer that is kept for the next write.
+const keptBuffer = 4 << 20
+
+// buffers are reused under the writer lock.
+type buffers struct {
+	record  []byte
+	slots   []uint32
+	entries []vecfile.Entry
+}
+
+func (c *Collection) giveSlots(ops []op) ([]uint32, error) {
+	n := 0
+	for i := range ops {
+		if !ops[i].isDelete() {
+			n++
+		}
+	}
+	slots, err := c.slots.take(n, c.store.Reserve, c.buffers.slots[:0])
+	if err != nil {
+		return nil, err
+	}
+	c.buffers.slots = slots
+	next := 0
+	for i := range ops {
+		if ops[i].slot = noSlot; !ops[i].isDelete() {
+			ops[i].slot = slots[next]
+			next++
+		}
+	}
+	return slots, nil
+}
+
+func (c *Collection) writeSlots(ops []op, lsn uint64) error {
+	entries := c.buffers.entries[:0]
+	for i := range ops {
+		if o := &ops[i]; !o.isDelete() {
+			entries = append(entries, vecfile.Entry{Slot: o.slot, ID: o.id, LSN: lsn, Payload: o.payload != nil, Vector: o.vector})
+		}
+	}
+	err := c.store.Write(entries)
+	clear(entries) // the vectors are the caller's
+	c.buffers.entries = entries
+	return err
+}
+
+// lockWriter takes the writer lock or gives up.
+func (c *Collection) lockWriter(ctx context.Context, closing <-chan struct{}) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	select {
+	case <-closing:
+		return ErrClosed
+	default:
+	}
+	select {
+	case c.writer <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-closing:
+		return ErrClosed
+	}
+}
+
+func (c *Collection) unlockWriter() { <-c.writer }
+
+// awaitRoom waits, holding no lock, while the delta or the log is at its limit.
+// Deletes need no room in the delta.
+func (c *Collection) awaitRoom(ctx context.Context, w *write, closing <-chan struct{}) error {
+	grows := false
+	for i := range w.ops {
+		grows = grows || !w.ops[i].isDelete()
+	}
+	waits := false
+	defer func() {
+		if waits {
+			shared.calm()
+		}
+	}()
+	for {
+		changed := c.room.wait()
+		full, err := c.full(grows)
+		if err != nil || !full {
+			return err
+		}
+		if !waits {
+			waits = true
+			shared.urge()
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-closing:
+			return ErrClosed
+		}
+	}
+}
+
+// full reports whether writers have to wait, and starts what makes room.
+func (c *Collection) full(grows bool) (bool, error) {
+	if err := c.failed(); err != nil {
+		return false, err
+	}
+	if grows && c.deltaFull() {
+		return true, nil
+	}
+	if c.wal.Size() < c.opts.Knobs.LogLimit {
+		return false, nil
+	}
+	if err := c.check.lastError(); errors.Is(err, vfs.ErrNoSpace) {
+		c.check.kick()
+		return false, fmt.Errorf("the log is at its limit and no checkpoint can be written: %w", err)
+	}
+	c.check.kick()
+	return true, nil
+}
+
+// syncLog waits until lsn is on stable storage.
+func (c *Collection) syncLog(lsn uint64) error {
+	if lsn <= c.wal.Durable() {
+		return nil
+	}
+	c.hook("write: before sync")
+	if err := c.wal.Sync(lsn); err != nil {
+		return c.fail(err)
+	}
+	return nil
+}

@@ -1,0 +1,276 @@
+package tarn_test
+
+import (
+	"bytes"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// The house has floors. A package imports packages of lower floors only, so the
+// arrows of DESIGN point one way and never come back, and rooms of one floor
+// never know each other. What is on no floor is an error: say where it stands.
+var floors = [][]string{
+	0: {"internal/bitmap", "internal/codec", "internal/invariant"},
+	1: {"internal/kernel", "internal/vfs"},
+	2: {"wal", "hnsw", "delta", "streaming", "internal/vecfile", "internal/meta"},
+	3: {"hnsw/coder"}, // the same interface as hnsw: it may use its words
+	4: {"collection"},
+	5: {"."},
+	6: {"bench", "cmd", "examples", "internal/crashtest"},
+}
+
+// Modules from outside, and the only rooms whose code (tests aside) may import
+// them. What is not here enters nowhere but tests.
+var outside = map[string][]string{
+	"go.etcd.io/bbolt":                    {"internal/meta"},
+	"github.com/edsrzf/mmap-go":           {"internal/vfs"},
+	"github.com/coder/hnsw":               {"hnsw/coder", "bench"},
+	"github.com/cespare/xxhash/v2":        {"internal/meta", "internal/vecfile"},
+	"golang.org/x/sys":                    {"internal/kernel", "internal/vfs"},
+	"golang.org/x/term":                   {"cmd"},
+	"github.com/urfave/cli/v3":            {"cmd"},
+	"github.com/schollz/progressbar/v3":   {"cmd"},
+	"github.com/RoaringBitmap/roaring/v2": {"collection"},
+}
+
+// Only these rooms may do what is generally forbidden.
+var allowed = []struct {
+	what  string
+	names *regexp.Regexp // package.Name as it is written in the code
+	rooms []string
+}{
+	{"unsafe memory", regexp.MustCompile(`^unsafe\.`), []string{"internal/kernel", "internal/vfs"}},
+	{"the clock", regexp.MustCompile(`^time\.(Now|Since|Until)$`), []string{"internal/vfs", "cmd", "bench", "examples", "internal/crashtest"}},
+	{"files", regexp.MustCompile(`^(os\.(Open|OpenFile|OpenRoot|Create|CreateTemp|Rename|Remove|RemoveAll|Mkdir|MkdirAll|MkdirTemp|ReadFile|WriteFile|ReadDir|Truncate|Link|Symlink)|filepath\.(Walk|WalkDir|Glob))$`),
+		[]string{"internal/vfs", "cmd", "bench", "examples", "internal/crashtest"}},
+	{"output of the process", regexp.MustCompile(`^(fmt\.Print(f|ln)?|log\..*|os\.(Exit|Stdout|Stderr))$`), []string{"cmd", "bench", "examples", "internal/crashtest"}},
+}
+
+const (
+	module       = "github.com/tarndb/tarn"
+	longestFile  = 400 // lines; DESIGN: one noun a file
+	generatedTag = "// Code generated"
+)
+
+// source is one file of Go.
+type source struct {
+	path, room string // relative to the root, with slashes
+	test       bool
+	text       []byte
+	tree       *ast.File
+}
+
+// house parses every file of this module, of whatever platform.
+func house(t *testing.T) []source {
+	t.Helper()
+	var files []source
+	set := token.NewFileSet()
+	require.NoError(t, filepath.WalkDir(".", func(name string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if e.IsDir() {
+			return skip(name, e)
+		}
+		if !strings.HasSuffix(name, ".go") {
+			return nil
+		}
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		tree, err := parser.ParseFile(set, name, text, parser.ParseComments|parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		name = filepath.ToSlash(name)
+		files = append(files, source{path: name, room: path.Dir(name), test: strings.HasSuffix(name, "_test.go"), text: text, tree: tree})
+		return nil
+	}))
+	return files
+}
+
+// skip leaves out what the go command leaves out: hidden folders, test data,
+// and modules of their own.
+func skip(name string, e fs.DirEntry) error {
+	if name == "." {
+		return nil
+	}
+	if strings.HasPrefix(e.Name(), ".") || strings.HasPrefix(e.Name(), "_") || e.Name() == "testdata" {
+		return fs.SkipDir
+	}
+	if _, err := os.Stat(filepath.Join(name, "go.mod")); err == nil {
+		return fs.SkipDir
+	}
+	return nil
+}
+
+// in reports whether room is one of rooms or lies in one.
+func in(room string, rooms []string) bool {
+	return slices.ContainsFunc(rooms, func(r string) bool { return room == r || r != "." && strings.HasPrefix(room, r+"/") })
+}
+
+// floor returns the floor of the most particular entry that room lies in, -1
+// for none.
+func floor(room string) int {
+	found, length := -1, 0
+	for n, rooms := range floors {
+		for _, r := range rooms {
+			if in(room, []string{r}) && len(r) > length {
+				found, length = n, len(r)
+			}
+		}
+	}
+	return found
+}
+
+// wrongArrow says what is wrong with an import of room's code, if anything.
+func wrongArrow(room, imported string) string {
+	if imported == module || strings.HasPrefix(imported, module+"/") {
+		to := strings.TrimPrefix(strings.TrimPrefix(imported, module), "/")
+		if to == "" {
+			to = "."
+		}
+		from, down := floor(room), floor(to)
+		switch {
+		case from < 0:
+			return fmt.Sprintf("%s is on no floor", room)
+		case down < 0:
+			return fmt.Sprintf("%s is on no floor", to)
+		case from > down, from == len(floors)-1 && in(to, []string{topRoom(room)}):
+			return "" // down, or within one command
+		}
+		return fmt.Sprintf("%s (floor %d) imports %s (floor %d)", room, from, to, down)
+	}
+	if first, _, _ := strings.Cut(imported, "/"); !strings.Contains(first, ".") {
+		return "" // the standard library
+	}
+	for mod, rooms := range outside {
+		if imported == mod || strings.HasPrefix(imported, mod+"/") {
+			if in(room, rooms) {
+				return ""
+			}
+			return fmt.Sprintf("%s imports %s, which only %v may", room, imported, rooms)
+		}
+	}
+	return fmt.Sprintf("%s imports %s, which nothing but tests may", room, imported)
+}
+
+func topRoom(room string) string {
+	first, _, _ := strings.Cut(room, "/")
+	return first
+}
+
+func TestImportsPointOneWay(t *testing.T) {
+	for _, f := range house(t) {
+		if f.test {
+			continue
+		}
+		for _, i := range f.tree.Imports {
+			if problem := wrongArrow(f.room, strings.Trim(i.Path.Value, `"`)); problem != "" {
+				t.Errorf("%s: %s", f.path, problem)
+			}
+		}
+	}
+}
+
+func TestWrongArrowsAreSeen(t *testing.T) {
+	for _, right := range [][2]string{
+		{"collection", module + "/hnsw/coder"}, {"hnsw/coder", module + "/hnsw"}, {"wal", module + "/internal/vfs"},
+		{".", module + "/collection"}, {"cmd/tarn", module}, {"cmd/tarn", module + "/cmd/tarn/internal/demo"},
+		{"wal", "encoding/binary"}, {"internal/meta", "go.etcd.io/bbolt"}, {"internal/vfs", "golang.org/x/sys/unix"},
+	} {
+		assert.Empty(t, wrongArrow(right[0], right[1]), "%v", right)
+	}
+	for _, wrong := range [][2]string{
+		{"wal", module + "/hnsw"}, {"hnsw", module + "/collection"}, {"collection", module}, {"internal/vfs", module + "/wal"},
+		{"internal/vecfile", module + "/internal/meta"}, {"internal/codec", module + "/internal/bitmap"},
+		{"new/room", module + "/wal"}, {"wal", module + "/new/room"}, {"collection", "go.etcd.io/bbolt"}, {"wal", "github.com/stretchr/testify/require"},
+		{"cmd/tarn", module + "/bench"}, {".", "github.com/urfave/cli/v3"},
+	} {
+		assert.NotEmpty(t, wrongArrow(wrong[0], wrong[1]), "%v", wrong)
+	}
+}
+
+func TestForbiddenThingsAreDoneInTheirRoomsOnly(t *testing.T) {
+	for _, f := range house(t) {
+		if f.test {
+			continue
+		}
+		ast.Inspect(f.tree, func(n ast.Node) bool {
+			sel, ok := n.(*ast.SelectorExpr)
+			if !ok {
+				return true
+			}
+			pkg, ok := sel.X.(*ast.Ident)
+			if !ok {
+				return true
+			}
+			name := pkg.Name + "." + sel.Sel.Name
+			for _, a := range allowed {
+				if a.names.MatchString(name) && imports(f.tree, pkg.Name) && !in(f.room, a.rooms) {
+					t.Errorf("%s: %s: %s, which only %v may touch", f.path, name, a.what, a.rooms)
+				}
+			}
+			return true
+		})
+	}
+}
+
+// imports reports whether the file imports a package by that name, so that a
+// variable called log is not taken for package log.
+func imports(f *ast.File, name string) bool {
+	return slices.ContainsFunc(f.Imports, func(i *ast.ImportSpec) bool {
+		return path.Base(strings.Trim(i.Path.Value, `"`)) == name
+	})
+}
+
+func TestEveryPackageOpensWithADoc(t *testing.T) {
+	docs, rooms := map[string]bool{}, map[string]bool{}
+	for _, f := range house(t) {
+		if !f.test {
+			rooms[f.room] = true
+		}
+		if path.Base(f.path) == "doc.go" {
+			docs[f.room] = f.tree.Doc != nil && len(strings.Split(f.tree.Doc.Text(), "\n")) >= 8
+		}
+	}
+	for room := range rooms {
+		assert.True(t, docs[room], "%s needs a doc.go: purpose, picture, invariants, concurrency, what it does not do", room)
+	}
+}
+
+func TestFilesAreShort(t *testing.T) {
+	for _, f := range house(t) {
+		if f.test {
+			continue // a table of stories may be long
+		}
+		if lines := bytes.Count(f.text, []byte("\n")); lines > longestFile && !bytes.HasPrefix(f.text, []byte(generatedTag)) {
+			t.Errorf("%s has %d lines, more than %d: which two nouns are in it?", f.path, lines, longestFile)
+		}
+	}
+}
+
+func TestNothingIsLeftForLater(t *testing.T) {
+	later := regexp.MustCompile(`\b(TO` + `DO|FIX` + `ME|XX` + `X)\b|not impl` + `emented`)
+	for _, f := range house(t) {
+		for i, line := range strings.Split(string(f.text), "\n") {
+			if later.MatchString(line) {
+				t.Errorf("%s:%d: %s", f.path, i+1, strings.TrimSpace(line))
+			}
+		}
+	}
+}

@@ -1,0 +1,12 @@
+package crashtest
+
+import (
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) {
+	RunIfChild()
+	goleak.VerifyTestMain(m)
+}

@@ -1,0 +1,120 @@
+package tarn
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"github.com/tarndb/tarn/internal/codec"
+	"github.com/tarndb/tarn/internal/vfs"
+)
+
+// The layout of a database directory.
+//
+//	LOCK                 held while the database is open
+//	tarn.db              a file header: this is a Tarn database, of this version
+//	collections/NAME/    one folder a collection
+//	collections/.new-*   a creation that a crash ended; removed by Open
+//	collections/.drop-*  a drop that a crash ended; removed by Open
+const (
+	lockName   = "LOCK"
+	headerName = "tarn.db"
+	homeName   = "collections"
+	newPrefix  = ".new-"
+	dropPrefix = ".drop-"
+)
+
+// databaseMagic and databaseVersion are the wire format of tarn.db.
+var databaseMagic = [8]byte{'T', 'A', 'R', 'N', 'd', 'b', 0, '\n'}
+
+const databaseVersion = 1
+
+// openDirectory opens the directory, and creates it for a writer.
+func openDirectory(path string, readOnly bool) (vfs.FS, error) {
+	if path == "" {
+		return nil, fmt.Errorf("%w: the path is empty", ErrInvalidArgument)
+	}
+	dir, err := vfs.OS(path)
+	if err == nil || !isNotExist(err) {
+		return dir, err
+	}
+	if readOnly {
+		return nil, fmt.Errorf("%w: %w", ErrNotFound, err)
+	}
+	return vfs.CreateOS(path)
+}
+
+// checkForeign refuses a directory that holds something and no database, before
+// anything is written to it.
+func checkForeign(dir vfs.FS, readOnly bool) error {
+	entries, err := dir.List(".")
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if e.Name == headerName {
+			return readHeader(dir)
+		}
+	}
+	if readOnly {
+		return fmt.Errorf("%w: the directory holds no database", ErrNotFound)
+	}
+	for _, e := range entries {
+		if e.Name != lockName && e.Name != homeName && !strings.HasPrefix(e.Name, headerName) {
+			return fmt.Errorf("%w: the directory is not empty (%.80q) and holds no database: give an empty or a new one", ErrCorrupt, e.Name)
+		}
+	}
+	return nil
+}
+
+func readHeader(dir vfs.FS) error {
+	f, err := dir.Open(headerName)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	data := make([]byte, codec.HeaderSize)
+	if _, err := f.ReadAt(data, 0); err != nil {
+		return fmt.Errorf("%s: %w: %w", headerName, ErrCorrupt, err)
+	}
+	h, err := codec.ParseHeader(data, databaseMagic, databaseVersion)
+	if err != nil {
+		return fmt.Errorf("%s: %w", headerName, err)
+	}
+	_ = h
+	return nil
+}
+
+// prepareLayout makes what a new database consists of; every step may be the last
+// before a crash.
+func prepareLayout(dir vfs.FS, readOnly bool) error {
+	if readOnly {
+		return nil
+	}
+	if err := dir.Mkdir(homeName); err == nil {
+		if err := dir.SyncDir("."); err != nil {
+			return err
+		}
+	} else if !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if _, err := dir.Stat(headerName); err == nil || !isNotExist(err) {
+		return err
+	}
+	h := codec.Header{Magic: databaseMagic, Version: databaseVersion, UUID: newUUID()}
+	return vfs.AtomicWrite(dir, headerName, h.AppendTo(nil))
+}
+
+func isLeftover(name string) bool {
+	return strings.HasPrefix(name, newPrefix) || strings.HasPrefix(name, dropPrefix)
+}
+
+// newUUID returns a random one, version 4.
+func newUUID() (u [16]byte) {
+	rand.Read(u[:])
+	u[6] = u[6]&0x0f | 0x40
+	u[8] = u[8]&0x3f | 0x80
+	return u
+}

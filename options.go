@@ -1,0 +1,110 @@
+package tarn
+
+import (
+	"log/slog"
+
+	"github.com/tarndb/tarn/collection"
+)
+
+// Defaults of Options.
+const (
+	DefaultMaxDim     = 65_536
+	DefaultMaxPayload = 1 << 20
+	DefaultMaxK       = 10_000
+)
+
+// Options are the options of Open. The zero value means the defaults.
+type Options struct {
+	// ReadOnly opens without writing a byte: the log is replayed in memory. Several
+	// readers may, none beside a writer (ErrLocked). A missing path is ErrNotFound;
+	// whatever writes returns ErrReadOnly.
+	ReadOnly bool
+	Logger   *slog.Logger // nil: no logging
+
+	MaxDim     int // largest CollectionConfig.Dim, default 65 536
+	MaxPayload int // bytes of one payload as JSON, default 1 MiB
+	MaxK       int // largest k of a search, default 10 000
+
+	knobs collection.Knobs // for tests
+}
+
+func (o *Options) withDefaults() Options {
+	var r Options
+	if o != nil {
+		r = *o
+	}
+	if r.Logger == nil {
+		r.Logger = slog.New(slog.DiscardHandler)
+	}
+	def := func(p *int, v int) {
+		if *p <= 0 {
+			*p = v
+		}
+	}
+	def(&r.MaxDim, DefaultMaxDim)
+	def(&r.MaxPayload, DefaultMaxPayload)
+	def(&r.MaxK, DefaultMaxK)
+	return r
+}
+
+// Metrics, write modes, key kinds and engines.
+const (
+	L2     = collection.L2
+	Cosine = collection.Cosine
+	Dot    = collection.Dot
+
+	WriteAPI       = collection.WriteAPI
+	WriteStreaming = collection.WriteStreaming
+
+	Uint64Keys = collection.Uint64Keys
+
+	EngineNative = collection.EngineNative
+	EngineCoder  = collection.EngineCoder
+)
+
+// The types of a collection; package collection documents them.
+type (
+	Collection       = collection.Collection
+	CollectionConfig = collection.Config
+	Metric           = collection.Metric
+	KeyKind          = collection.KeyKind
+	WriteMode        = collection.WriteMode
+	IndexConfig      = collection.IndexConfig
+	Engine           = collection.Engine
+	Payload          = collection.Payload
+	Point            = collection.Point
+	Result           = collection.Result
+	SearchOption     = collection.SearchOption
+	Stats            = collection.Stats
+
+	Stream          = collection.Stream
+	StreamingConfig = collection.StreamingConfig
+	StreamStats     = collection.StreamStats
+	SendOption      = collection.SendOption
+	Ticket          = collection.Ticket
+	Op              = collection.Op
+
+	InvalidPointError = collection.InvalidPointError
+	UndeliveredError  = collection.UndeliveredError
+)
+
+// DefaultStreamingConfig returns 10 000 points, 128 points, 50 ms.
+func DefaultStreamingConfig() StreamingConfig { return collection.DefaultStreamingConfig() }
+
+// WithEf sets the beam of a search: below 1 is ErrInvalidArgument, below k means k.
+func WithEf(ef int) SearchOption { return collection.WithEf(ef) }
+
+// WithExact scans all points: recall 1.
+func WithExact() SearchOption { return collection.WithExact() }
+
+// WithVectors fills Result.Vector with the bits that were written.
+func WithVectors() SearchOption { return collection.WithVectors() }
+
+// WithoutPayload leaves Result.Payload nil.
+func WithoutPayload() SearchOption { return collection.WithoutPayload() }
+
+// From makes a SendBatch or SendOps carry its place in a source: the batch and the
+// offset become durable in one record, Position returns the highest one after any
+// crash, and a batch whose offset is not above it is skipped, so that replaying a
+// source writes nothing twice. One producer per source.
+func From(source string, offset uint64) SendOption { return collection.From(source, offset) }
