@@ -1,0 +1,42 @@
+# What is done by hand often. .ci/run is what must pass.
+.PHONY: test race invariants lint fuzz crash bench cover demo ci
+
+N ?= 1000
+FUZZTIME ?= 30s
+BENCH ?= .
+
+test: ## every test, as the README says
+	go test ./...
+
+race: ## the same under the race detector
+	go test -race ./...
+
+invariants: ## with the assertions compiled in
+	go test -tags invariants ./...
+
+lint: ## format, vet, staticcheck, and the house rules
+	.ci/run format vet staticcheck
+	go test -run 'Imports|Arrows|Forbidden|Doc|Short|Later' .
+
+fuzz: ## every fuzz target for FUZZTIME
+	@for p in $$(go list ./...); do \
+		for f in $$(go test -list '^Fuzz' $$p | grep '^Fuzz'); do \
+			echo "$$p $$f"; go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$p || exit 1; \
+		done; \
+	done
+
+crash: ## N kills of each kind in the middle of writes
+	TARN_KILLS=$(N) TARN_SEED=$${TARN_SEED:-$$(date +%s)} go test -timeout 0 -v -run '^TestA' ./internal/crashtest
+
+bench: ## benchmarks that match BENCH
+	go test -run '^$$' -bench '$(BENCH)' ./bench
+
+cover: ## coverage of everything by everything, as a page
+	go test -coverpkg ./... -coverprofile cover.out ./...
+	go tool cover -html cover.out -o cover.html
+
+demo: ## a store's life on real data
+	go run ./cmd/tarn demo
+
+ci: ## what must pass
+	.ci/run

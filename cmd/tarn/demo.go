@@ -1,0 +1,63 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/urfave/cli/v3"
+	"golang.org/x/term"
+
+	"github.com/tarndb/tarn/cmd/tarn/internal/demo"
+	"github.com/tarndb/tarn/cmd/tarn/internal/godoc"
+)
+
+func demoCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "demo",
+		Usage: "stream real embeddings into a store, search it meanwhile, and check every promise",
+		Description: "Streams the doc comments of Go's standard library into a new store while a searcher asks for what was\n" +
+			"just acknowledged and the index is rebuilt; closes the store, opens it again, goes on, and checks that\n" +
+			"nothing is missing and nothing deleted came back. Exit status 1 if a promise was broken.",
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "json", Usage: "print the report as JSON"},
+			&cli.StringFlag{Name: "dir", Usage: "keep the store in `FOLDER`, which must not hold a demo yet"},
+		},
+		Action: runDemo,
+	}
+}
+
+func runDemo(ctx context.Context, cmd *cli.Command) error {
+	if cmd.Args().Present() {
+		return usageError(fmt.Sprintf("demo takes no arguments, only flags: %q", cmd.Args().Slice()))
+	}
+	set, err := godoc.Load()
+	if err != nil {
+		return err
+	}
+	report, err := demo.Run(ctx, set, demo.Options{Dir: cmd.String("dir"), Progress: progress(cmd.Root().ErrWriter)})
+	if err != nil {
+		return err
+	}
+	write := report.WriteText
+	if cmd.Bool("json") {
+		write = report.WriteJSON
+	}
+	if err := write(cmd.Root().Writer); err != nil {
+		return fmt.Errorf("print the report: %w", err)
+	}
+	if broken := report.Broken(); len(broken) > 0 {
+		return fmt.Errorf("broken promises: %s", strings.Join(broken, "; "))
+	}
+	return nil
+}
+
+// progress draws a bar on a terminal and prints plain lines elsewhere.
+func progress(w io.Writer) demo.Progress {
+	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		return demo.NewBar(f)
+	}
+	return demo.NewLines(w)
+}

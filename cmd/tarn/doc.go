@@ -1,0 +1,21 @@
+// Tarn is the command line of the vector store.
+//
+//	go run ./cmd/tarn demo              a store's life on real data, in a minute
+//
+//	main.go ──> commands, one file each ──> tarn (the library)
+//	                   └──> internal/demo ──> internal/godoc (its data)
+//
+// Invariants:
+//
+//	I1  Exit status 0 means that what was asked for was done and every promise
+//	    that was looked at held; 1 that something failed or a promise was broken;
+//	    2 that the command was not understood.
+//	I2  With --json standard output carries one JSON object and nothing else.
+//	    Progress and errors go to standard error.
+//
+// Concurrency: an interrupt cancels the context of the command, which then ends
+// in order; a second one ends the process.
+//
+// What it does not do: anything the library cannot. It reads and writes stores
+// through the public API alone.
+package main

@@ -1,0 +1,37 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/tarndb/tarn"
+)
+
+// advice says what to do about an error of the library.
+var advice = []struct {
+	err  error
+	then string
+}{
+	{tarn.ErrLocked, "another process has this store open; close it, or use another folder"},
+	{tarn.ErrExists, "choose a folder that does not hold it yet, or remove the old one"},
+	{tarn.ErrNoSpace, "the disk is full; what was acknowledged is safe, make room and try again"},
+	{tarn.ErrCorrupt, "a file is damaged or is not a store's; nothing was changed"},
+	{tarn.ErrVersion, "the store was written by a newer tarn; use that one"},
+	{tarn.ErrFailed, "the disk failed while writing; open the store again to see what is there"},
+	{fs.ErrPermission, "this user may not write there"},
+}
+
+// explain turns an error into what a person can act on.
+func explain(err error) string {
+	if errors.Is(err, context.Canceled) {
+		return "interrupted"
+	}
+	for _, a := range advice {
+		if errors.Is(err, a.err) {
+			return fmt.Sprintf("%v\n      %s", err, a.then)
+		}
+	}
+	return err.Error()
+}

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+
+	"github.com/urfave/cli/v3"
+)
+
+const (
+	exitFailed = 1 // something failed, or a promise was broken
+	exitUsage  = 2 // the command was not understood
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	context.AfterFunc(ctx, stop) // from then on an interrupt ends the process
+	os.Exit(run(ctx, os.Args, os.Stdout, os.Stderr))
+}
+
+// usageError is a command line that was not understood.
+type usageError string
+
+func (e usageError) Error() string { return string(e) }
+
+// run executes the command line args and returns the exit status.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	var misuse usageError
+	unknown := false
+	root := &cli.Command{
+		Name:      "tarn",
+		Usage:     "an embedded vector store",
+		Writer:    stdout,
+		ErrWriter: stderr,
+		Commands:  []*cli.Command{demoCommand()},
+		Suggest:   true,
+		OnUsageError: func(_ context.Context, _ *cli.Command, err error, _ bool) error {
+			return usageError(err.Error())
+		},
+		CommandNotFound: func(_ context.Context, _ *cli.Command, name string) {
+			unknown = true
+			fmt.Fprintf(stderr, "tarn: there is no command %q; tarn help lists them\n", name)
+		},
+		ExitErrHandler: func(context.Context, *cli.Command, error) {}, // the exit status is run's
+	}
+	for _, c := range root.Commands {
+		c.OnUsageError = root.OnUsageError
+	}
+	err := root.Run(ctx, args)
+	if err != nil {
+		fmt.Fprintln(stderr, "tarn:", explain(err))
+	}
+	switch {
+	case unknown, errors.As(err, &misuse):
+		return exitUsage
+	case err != nil:
+		return exitFailed
+	}
+	return 0
+}
