@@ -3,17 +3,17 @@ module github.com/tarndb/tarn
 go 1.25.0
 
 require (
-	github.com/cespare/xxhash/v2 v2.3.0
-	github.com/coder/hnsw v0.6.1
-	github.com/edsrzf/mmap-go v1.2.0
-	github.com/schollz/progressbar/v3 v3.19.1
-	github.com/stretchr/testify v1.12.1
-	github.com/urfave/cli/v3 v3.11.0
-	go.etcd.io/bbolt v1.5.0
-	go.uber.org/goleak v1.3.0
-	golang.org/x/sys v0.46.0
-	golang.org/x/term v0.44.0
-	pgregory.net/rapid v1.3.0
+	github.com/cespare/xxhash/v2 v2.3.0 // library: the 64-bit digest of the live sidecar entries, and whole-file sums in internal/meta
+	github.com/coder/hnsw v0.6.1 // library: EngineCoder, the baseline behind hnsw/coder
+	github.com/edsrzf/mmap-go v1.2.0 // library: maps files, in internal/vfs only
+	github.com/schollz/progressbar/v3 v3.19.1 // command: progress on a terminal
+	github.com/stretchr/testify v1.12.1 // tests
+	github.com/urfave/cli/v3 v3.11.0 // command: flags, help, completion
+	go.etcd.io/bbolt v1.5.0 // library: transactions for the small and the cold, in internal/meta only
+	go.uber.org/goleak v1.3.0 // tests: no goroutine outlives its owner
+	golang.org/x/sys v0.46.0 // library: CPU features, fallocate, madvise, locks
+	golang.org/x/term v0.44.0 // command: is this a terminal, and how wide
+	pgregory.net/rapid v1.3.0 // tests: random operations against models
 )
 
 require (

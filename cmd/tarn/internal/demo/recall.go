@@ -40,7 +40,7 @@ func (d *demo) recall(ctx context.Context) error {
 			}
 		}
 		wanted += min(k, len(distances))
-		if i%(len(d.set.Queries)/shown) == 0 && len(d.report.Questions) < shown {
+		if i%max(1, len(d.set.Queries)/shown) == 0 && len(d.report.Questions) < shown {
 			a := Question{Text: q.Text}
 			for _, r := range answer[:min(shown, len(answer))] {
 				a.Nearest = append(a.Nearest, nearest(&d.set.Symbols[r.ID-1], r.Distance))
