@@ -30,10 +30,14 @@ type saver interface {
 	Save(w io.Writer, uuid [16]byte) (hnsw.Saved, error)
 }
 
+// counter is an engine that counts its work.
+type counter interface{ Distances() int64 }
+
 var (
-	_ engine = (*hnsw.Graph)(nil)
-	_ linker = (*hnsw.Graph)(nil)
-	_ saver  = (*hnsw.Graph)(nil)
+	_ counter = (*hnsw.Graph)(nil)
+	_ engine  = (*hnsw.Graph)(nil)
+	_ linker  = (*hnsw.Graph)(nil)
+	_ saver   = (*hnsw.Graph)(nil)
 )
 
 // newEngine returns an empty graph for the configuration in cfg.

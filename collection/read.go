@@ -147,6 +147,10 @@ func (c *Collection) Stats() Stats {
 		DiskBytes:     c.diskBytes(),
 		CheckpointLSN: c.check.lsn.Load(),
 		Stream:        c.stream.stats(),
+		Relinked:      c.maintain.returned.Load(),
+	}
+	if e, ok := c.view.Load().graph.(counter); ok {
+		st.GraphDistances = e.Distances()
 	}
 	c.publish.RLock()
 	defer c.publish.RUnlock()

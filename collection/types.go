@@ -141,6 +141,9 @@ type Stats struct {
 	DiskBytes                             int64 // all files of the collection
 	AppliedLSN, DurableLSN, CheckpointLSN uint64
 	Stream                                StreamStats // zero without a stream
+
+	GraphDistances int64 // distances that the serving graph computed, for searches and inserts
+	Relinked       int64 // points that an audit did not find in the graph and had linked anew, since Open
 }
 
 // StreamStats counts points. Accepted == Written + Failed + Queued, always.

@@ -83,6 +83,10 @@ func (g *Graph) InGraph() *bitmap.Set { return &g.in }
 // Len returns the number of slots the graph holds.
 func (g *Graph) Len() int { return g.in.Len() }
 
+// Distances returns how many distances the graph's searches and inserts have
+// computed by codes: what they cost, whatever the machine.
+func (g *Graph) Distances() int64 { return g.evals.Load() }
+
 // linkMetric is the distance by which slots are linked. The inner product is
 // none: a long vector is nearer to others than they are to themselves.
 func (g *Graph) linkMetric() kernel.Metric {
