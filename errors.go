@@ -24,7 +24,7 @@ var (
 	ErrInvalidVector   = collection.ErrInvalidVector
 	ErrInvalidPoint    = collection.ErrInvalidPoint
 	ErrTooLarge        = collection.ErrTooLarge
-	ErrInvalidArgument = collection.ErrInvalidArgument // k, ef, source
+	ErrInvalidArgument = collection.ErrInvalidArgument // k, ef, limit, filter, source
 
 	ErrBufferFull    = collection.ErrBufferFull
 	ErrNotConfigured = collection.ErrNotConfigured

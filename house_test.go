@@ -24,7 +24,7 @@ import (
 // never know each other. What is on no floor is an error: say where it stands.
 var floors = [][]string{
 	0: {"internal/bitmap", "internal/codec", "internal/invariant"},
-	1: {"internal/kernel", "internal/vfs"},
+	1: {"internal/kernel", "internal/vfs", "internal/filter"},
 	2: {"wal", "hnsw", "delta", "streaming", "internal/vecfile", "internal/meta"},
 	3: {"hnsw/coder"}, // the same interface as hnsw: it may use its words
 	4: {"collection"},

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/tarndb/tarn/internal/filter"
 	"github.com/tarndb/tarn/streaming"
 )
 
@@ -19,7 +20,7 @@ var (
 	ErrInvalidVector   = errors.New("invalid vector")
 	ErrInvalidPoint    = errors.New("invalid point")
 	ErrTooLarge        = streaming.ErrTooLarge
-	ErrInvalidArgument = errors.New("invalid argument")
+	ErrInvalidArgument = filter.ErrInvalid
 	ErrNotConfigured   = errors.New("streaming is not configured")
 )
 
