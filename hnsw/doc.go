@@ -12,5 +12,10 @@
 //
 // Concurrency: readers take no lock; inserts lock single rows and run side by side.
 //
-// What it does not do: know ids, payloads or files, or own vectors.
+// A Graph reads the rows of a Source, as a collection has one. An Index is a Graph
+// with a Source of its own in memory, for programs that want no database:
+//
+//	NewIndex ──> Add, AddAll ──> Search, Delete, Repair ──> Save ──> LoadIndex
+//
+// What it does not do: know ids, payloads or files; and a Graph owns no vectors.
 package hnsw
