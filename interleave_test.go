@@ -334,8 +334,8 @@ func TestA04_ACopyTakenAtAnyStepOfACheckpointIsWhole(t *testing.T) {
 			hooks := newSteps()
 			w := newWorld(t, tarn.CollectionConfig{Dim: dim, WriteMode: tarn.WriteStreaming},
 				collection.Knobs{ExactThreshold: -1, SnapshotChange: 20, LogSegment: 16 << 10, Hook: hooks.hook})
-			for round := range uint64(3) {
-				w.upsert(t, points(w.r, 1000*round, 150, dim)...)
+			for round := range uint64(unlessShort(3, 2)) {
+				w.upsert(t, points(w.r, 1000*round, unlessShort(150, 80), dim)...)
 				w.delete(t, w.ids(20)...)
 				eventually(t, "the delta is empty", func() bool { return w.c.Stats().InDelta == 0 })
 				at := hooks.stop(t, step)

@@ -357,6 +357,7 @@ func inBackgroundFor(t testing.TB, fn func() error) (wait func() error) {
 }
 
 func TestD04_CloseBesideEveryKindOfCall(t *testing.T) {
+	const beforeClose = 100 // calls of each kind, at most, until the database is closed
 	for round := range fromEnv("TARN_CLOSE_ROUNDS", 10) {
 		c, db, path := newCollection(t, tarn.CollectionConfig{Dim: dim, Streaming: &tarn.StreamingConfig{BatchSize: 4, FlushInterval: time.Millisecond}},
 			tarn.WithKnobs(collection.Knobs{ExactThreshold: -1, CheckpointBytes: 4 << 10, ChunkSlots: 64}))
@@ -399,6 +400,7 @@ func TestD04_CloseBesideEveryKindOfCall(t *testing.T) {
 		}
 		var begun sync.WaitGroup
 		var waits []func() error
+		closing := make(chan struct{})
 		seed := uint64(round * 100)
 		for name, call := range calls {
 			begun.Add(1)
@@ -408,11 +410,14 @@ func TestD04_CloseBesideEveryKindOfCall(t *testing.T) {
 				first := sync.OnceFunc(begun.Done)
 				defer first()
 				for i := 0; ; i++ {
+					if i == beforeClose { // let the slower ones come to their turn
+						<-closing
+					}
 					err := call(r)
 					if i == round%4 {
 						first()
 					}
-					if errors.Is(err, tarn.ErrClosed) || name == "Flush" && i > 1000 {
+					if errors.Is(err, tarn.ErrClosed) || name == "Flush" && i > 2*beforeClose {
 						return nil // a stream that has nothing left says nil
 					}
 					if err != nil {
@@ -422,6 +427,7 @@ func TestD04_CloseBesideEveryKindOfCall(t *testing.T) {
 			}))
 		}
 		begun.Wait()
+		close(closing)
 		require.NoError(t, db.Close())
 		for _, wait := range waits {
 			require.NoError(t, wait())

@@ -262,18 +262,18 @@ func TestD18_NoSearchBesideTheSwapsMissesAnAcknowledgedPoint(t *testing.T) {
 		known.add(p)
 	}
 	var readers []*searcher
-	for i := range 8 {
+	for i := range unlessShort(8, 4) {
 		r := newRand(uint64(100 + i))
 		readers = append(readers, keepSearching(t, func() error { return ask(w.c, known.pick(r)) }))
 	}
-	for i := range 10 {
+	for i := range unlessShort(10, 4) {
 		wait := inBackground(t, func() error { return w.c.Rebuild(ctx, tarn.IndexConfig{}) })
 		for _, p := range points(w.r, uint64(1000*(i+1)), 20, dim) {
 			w.upsert(t, p)
 			known.add(p)
 		}
 		require.NoError(t, wait())
-		readers[i%8].more(t, 20)
+		readers[i%len(readers)].more(t, 20)
 	}
 	for _, s := range readers {
 		require.NoError(t, s.stop())

@@ -125,7 +125,7 @@ func (c *Collection) indexLoop() {
 
 // indexUnit inserts slots that were claimed from v.delta into v.graph (I3).
 func (c *Collection) indexUnit(v *view, claimed []uint32) error {
-	if err := shared.acquire(c.bg); err != nil {
+	if err := shared.acquire(c.bg, pressing); err != nil {
 		return err
 	}
 	defer shared.release()

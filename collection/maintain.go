@@ -83,7 +83,7 @@ func (c *Collection) maintainGraph() error {
 		v.delta.Release(slot)
 	}
 	if r, ok := v.graph.(repairer); ok {
-		if err := shared.acquire(c.bg); err != nil {
+		if err := shared.acquire(c.bg, leisurely); err != nil {
 			return err
 		}
 		defer shared.release()
@@ -167,7 +167,7 @@ func (c *Collection) audit(v *view, budget int) error {
 			return nil
 		}
 		budget -= len(slots)
-		if err := shared.acquire(c.bg); err != nil {
+		if err := shared.acquire(c.bg, leisurely); err != nil {
 			return err
 		}
 		for _, slot := range slots {

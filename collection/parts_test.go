@@ -1,7 +1,6 @@
 package collection
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"math"
@@ -217,30 +216,4 @@ func TestPayloadsStayReadableThroughACheckpointThatFails(t *testing.T) {
 	p.thaw(true)
 	_, ok := p.get(1)
 	require.False(t, ok)
-}
-
-func TestACrewLeavesAProcessorToSearches(t *testing.T) {
-	var w crew
-	n := w.limit()
-	for range n {
-		require.NoError(t, w.acquire(context.Background()))
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	require.ErrorIs(t, w.acquire(ctx), context.Canceled)
-	w.searches.Add(1)
-	for range n {
-		w.release()
-	}
-	if n > 1 {
-		require.Equal(t, n-1, w.limit())
-		w.urge()
-		require.Equal(t, n, w.limit())
-		w.calm()
-		for range quietUnits {
-			require.NoError(t, w.acquire(context.Background()))
-			w.release()
-		}
-		require.Equal(t, n, w.limit())
-	}
 }

@@ -149,7 +149,7 @@ func (c *Collection) build(ctx context.Context, g engine, slots []uint32, lost *
 }
 
 func (c *Collection) buildUnit(ctx context.Context, g engine, slots []uint32, lost *bitmap.Set) error {
-	if err := shared.acquire(ctx); err != nil {
+	if err := shared.acquire(ctx, pressing); err != nil {
 		return err
 	}
 	defer shared.release()

@@ -3,6 +3,7 @@ package collection
 import (
 	"context"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -13,16 +14,28 @@ import (
 // lifts that bound.
 //
 //	worker: acquire ── one unit of work (a few inserts) ── release ── again
+//	            └─ behind those who came before; an audit behind everybody
+//
+// Places are handed from who releases to who waits longest: one who comes back at
+// once for the next unit cannot keep the others out.
 type crew struct {
 	mu      sync.Mutex
 	running int
-	freed   signal
+	waiting [2][]chan struct{} // by rank; closed: the place is theirs
 
 	searches atomic.Uint64 // begun
 	seen     atomic.Uint64 // searches when a unit of work last ended
 	busy     atomic.Int32  // units of work for which searches are taken to run on
 	urgent   atomic.Int32  // writers that wait
 }
+
+// rank is who comes first among those who wait for a place.
+type rank int
+
+const (
+	pressing  rank = iota // what points or callers wait for
+	leisurely             // what can wait until there is nothing else
+)
 
 // quietUnits is how many units of work without a search end the presence of one.
 const quietUnits = 64
@@ -32,32 +45,58 @@ var shared crew
 // limit is how many workers may run now.
 func (w *crew) limit() int {
 	n := runtime.GOMAXPROCS(0)
-	if n > 1 && w.busy.Load() > 0 && w.urgent.Load() == 0 {
+	if n > 1 && w.polite() {
 		return n - 1
 	}
 	return n
 }
 
+// polite reports whether work gives way to searches.
+func (w *crew) polite() bool { return w.busy.Load() > 0 && w.urgent.Load() == 0 }
+
 // acquire waits for a place, until ctx ends.
-func (w *crew) acquire(ctx context.Context) error {
-	for {
-		freed := w.freed.wait()
-		w.mu.Lock()
-		if w.running < w.limit() {
-			w.running++
-			w.mu.Unlock()
-			return nil
-		}
+func (w *crew) acquire(ctx context.Context, r rank) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	w.mu.Lock()
+	if w.running < w.limit() && len(w.waiting[pressing]) == 0 && (r == pressing || len(w.waiting[leisurely]) == 0) {
+		w.running++
 		w.mu.Unlock()
-		select {
-		case <-freed:
-		case <-ctx.Done():
-			return ctx.Err()
+		return nil
+	}
+	mine := make(chan struct{})
+	w.waiting[r] = append(w.waiting[r], mine)
+	w.grant()
+	w.mu.Unlock()
+	select {
+	case <-mine:
+		return nil
+	case <-ctx.Done():
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if i := slices.Index(w.waiting[r], mine); i >= 0 {
+		w.waiting[r] = slices.Delete(w.waiting[r], i, i+1)
+	} else { // it was granted meanwhile
+		w.running--
+		w.grant()
+	}
+	return ctx.Err()
+}
+
+// grant gives the places that are free to those who wait. The lock is held.
+func (w *crew) grant() {
+	for r := range w.waiting {
+		for len(w.waiting[r]) > 0 && w.running < w.limit() {
+			w.running++
+			close(w.waiting[r][0])
+			w.waiting[r] = w.waiting[r][1:]
 		}
 	}
 }
 
-// release gives the place back and yields the processor.
+// release gives the place back, and the processor if searches run.
 func (w *crew) release() {
 	if n := w.searches.Load(); w.seen.Swap(n) != n {
 		w.busy.Store(quietUnits)
@@ -66,15 +105,19 @@ func (w *crew) release() {
 	}
 	w.mu.Lock()
 	w.running--
+	w.grant()
 	w.mu.Unlock()
-	w.freed.broadcast()
-	runtime.Gosched()
+	if w.polite() {
+		runtime.Gosched()
+	}
 }
 
 // urge lets workers use every processor until calm is called.
 func (w *crew) urge() {
 	w.urgent.Add(1)
-	w.freed.broadcast()
+	w.mu.Lock()
+	w.grant()
+	w.mu.Unlock()
 }
 
 func (w *crew) calm() { w.urgent.Add(-1) }
