@@ -2,11 +2,13 @@ package data
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"encoding/binary"
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -133,4 +135,26 @@ func TestRealSetsAreWhole(t *testing.T) {
 	said, err := LoadAttributes("godoc-minilm")
 	require.NoError(t, err)
 	require.Len(t, said, len(s.Base))
+}
+
+func TestAStreamedSetIsRepeatableAndItsTruthIsTheNearest(t *testing.T) {
+	shape := Shape{N: 500, Dim: 16, Intrinsic: 8, Queries: 3, Metric: tarn.L2}
+	queries, base := Stream(shape)
+	rows := slices.Collect(base)
+	require.Len(t, rows, 500)
+	again, base := Stream(shape)
+	require.Equal(t, queries, again)
+	require.Equal(t, rows, slices.Collect(base))
+	for _, q := range queries {
+		near := NewNearest(tarn.L2, q, 10)
+		for _, row := range rows {
+			near.Show(row)
+		}
+		sorted := slices.SortedFunc(slices.Values(rows), func(a, b []float32) int {
+			return cmp.Compare(distance(tarn.L2, q, a), distance(tarn.L2, q, b))
+		})
+		require.Equal(t, 1.0, near.Share(sorted[:10]))
+		require.Equal(t, 0.5, near.Share(append(slices.Clone(sorted[:5]), sorted[100:105]...)))
+		require.Zero(t, near.Share(nil))
+	}
 }

@@ -22,8 +22,7 @@ type Shape struct {
 	Seed      uint64
 }
 
-// Generate draws the set of a shape (I2).
-func Generate(s Shape) *Set {
+func (s Shape) withDefaults() Shape {
 	def := func(p *int, v int) {
 		if *p == 0 {
 			*p = v
@@ -32,6 +31,12 @@ func Generate(s Shape) *Set {
 	def(&s.Intrinsic, min(20, s.Dim))
 	def(&s.Clusters, max(1, s.N/500))
 	def(&s.Queries, 200)
+	return s
+}
+
+// Generate draws the set of a shape (I2).
+func Generate(s Shape) *Set {
+	s = s.withDefaults()
 	r := rand.New(rand.NewPCG(s.Seed, 0x7461726e))
 	centres := normals(r, s.Clusters, s.Intrinsic, 1)
 	basis := normals(r, s.Intrinsic, s.Dim, 1/math.Sqrt(float64(s.Intrinsic)))

@@ -1,0 +1,185 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tarndb/tarn"
+	"github.com/tarndb/tarn/bench/internal/data"
+)
+
+const (
+	k        = 10
+	clusters = 200
+	queries  = 50
+	searches = 5_000
+	batch    = 256
+)
+
+// life is one run: what a store goes through.
+type life struct {
+	N, Dim, Intrinsic int
+	Dir               string
+}
+
+func (l life) run(ctx context.Context) (f figures, err error) {
+	dir, err := os.MkdirTemp(l.Dir, "tarn-scale-")
+	if err != nil {
+		return f, err
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "db")
+	f.Points = l.N
+	asked, base := data.Stream(data.Shape{N: l.N, Dim: l.Dim, Intrinsic: l.Intrinsic, Clusters: clusters, Queries: queries, Metric: tarn.L2})
+	rows := slices.Collect(base)
+	truth := make([]*data.Nearest, len(asked))
+	for i, q := range asked {
+		truth[i] = data.NewNearest(tarn.L2, q, k)
+		for _, row := range rows {
+			truth[i].Show(row)
+		}
+	}
+	db, err := tarn.Open(path, nil)
+	if err != nil {
+		return f, err
+	}
+	c, err := db.CreateCollection(ctx, "points", tarn.CollectionConfig{Dim: l.Dim, Streaming: &tarn.StreamingConfig{}})
+	if err == nil {
+		err = l.stream(ctx, c, rows, &f)
+	}
+	rows = nil // what is measured after Open is the store's
+	if err == nil {
+		err = search(ctx, c, asked, truth, &f)
+	}
+	start := time.Now()
+	if closeErr := db.Close(); err == nil {
+		err = closeErr
+	}
+	f.CloseMS = since(start)
+	if err != nil {
+		return f, err
+	}
+	if f.Disk, err = diskMB(path); err != nil {
+		return f, err
+	}
+	return f, l.again(ctx, path, asked, &f)
+}
+
+// stream sends the rows, waits until they are durable and then until the graph holds
+// them.
+func (l life) stream(ctx context.Context, c *tarn.Collection, rows [][]float32, f *figures) error {
+	s, err := c.Stream()
+	if err != nil {
+		return err
+	}
+	start := time.Now()
+	points := make([]tarn.Point, 0, batch)
+	for i, row := range rows {
+		points = append(points, tarn.Point{ID: uint64(i), Vector: row})
+		if len(points) == batch || i == len(rows)-1 {
+			if _, err := s.SendBatch(ctx, points); err != nil {
+				return err
+			}
+			points = points[:0]
+		}
+	}
+	if err := s.Flush(ctx); err != nil {
+		return err
+	}
+	f.DurablePS = float64(len(rows)) / time.Since(start).Seconds()
+	for c.Stats().InDelta > 0 {
+		time.Sleep(10 * time.Millisecond)
+	}
+	f.IndexedPS = float64(len(rows)) / time.Since(start).Seconds()
+	return nil
+}
+
+// search asks every query once for recall and many times for its time.
+func search(ctx context.Context, c *tarn.Collection, asked [][]float32, truth []*data.Nearest, f *figures) error {
+	for i, q := range asked {
+		near, err := c.Search(ctx, q, k, tarn.WithVectors())
+		if err != nil {
+			return err
+		}
+		rows := make([][]float32, len(near))
+		for j, r := range near {
+			rows[j] = r.Vector
+		}
+		f.Recall += truth[i].Share(rows) / float64(len(asked))
+	}
+	took := make([]float64, searches)
+	for i := range took {
+		start := time.Now()
+		if _, err := c.Search(ctx, asked[i%len(asked)], k); err != nil {
+			return err
+		}
+		took[i] = float64(time.Since(start).Nanoseconds()) / 1e3
+	}
+	slices.Sort(took)
+	f.P50, f.P99 = took[searches/2], took[searches*99/100]
+	return nil
+}
+
+// again opens the closed store and looks how long that takes and what it holds.
+func (l life) again(ctx context.Context, path string, asked [][]float32, f *figures) error {
+	runtime.GC()
+	debug.FreeOSMemory()
+	start := time.Now()
+	db, err := tarn.Open(path, nil)
+	if err != nil {
+		return err
+	}
+	c, err := db.Collection("points")
+	if err == nil {
+		_, err = c.Search(ctx, asked[0], k)
+	}
+	f.OpenMS = since(start)
+	for i := 0; err == nil && i < searches; i++ {
+		_, err = c.Search(ctx, asked[i%len(asked)], k)
+	}
+	f.Anonymous, f.FileBacked = memoryMB()
+	if closeErr := db.Close(); err == nil {
+		err = closeErr
+	}
+	return err
+}
+
+func since(start time.Time) float64 { return float64(time.Since(start).Microseconds()) / 1e3 }
+
+// memoryMB reads what the system says of this process; zeros where it does not.
+func memoryMB() (anonymous, file float64) {
+	text, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0, 0
+	}
+	for line := range strings.Lines(string(text)) {
+		var kb float64
+		if n, _ := fmt.Sscanf(line, "RssAnon: %f kB", &kb); n == 1 {
+			anonymous = kb / 1e3
+		} else if n, _ := fmt.Sscanf(line, "RssFile: %f kB", &kb); n == 1 {
+			file = kb / 1e3
+		}
+	}
+	return anonymous, file
+}
+
+func diskMB(path string) (mb float64, err error) {
+	err = filepath.WalkDir(path, func(_ string, e os.DirEntry, err error) error {
+		if err != nil || !e.Type().IsRegular() {
+			return err
+		}
+		info, err := e.Info()
+		if err == nil {
+			mb += float64(info.Size()) / 1e6
+		}
+		return err
+	})
+	return mb, err
+}
