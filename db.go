@@ -47,26 +47,44 @@ func Open(path string, opts *Options) (*DB, error) {
 
 // openDB opens the database in dir, which it closes only when it succeeds and is
 // closed.
-func openDB(dir vfs.FS, path string, o Options) (db *DB, err error) {
-	db = &DB{path: path, opts: o, fs: dir, collections: map[string]*Collection{}}
+func openDB(dir vfs.FS, path string, o Options) (_ *DB, err error) {
 	if err := checkForeign(dir, o.ReadOnly); err != nil {
 		return nil, err
 	}
-	if db.lock, err = dir.Lock(lockName, o.ReadOnly); err != nil {
+	opened := &DB{path: path, opts: o, fs: dir, collections: map[string]*Collection{}}
+	if opened.lock, err = dir.Lock(lockName, o.ReadOnly); err != nil {
 		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, db.closeAll(), db.lock.Close())
+	if err := opened.open(); err != nil {
+		return nil, errors.Join(err, opened.closeAll(), opened.lock.Close())
+	}
+	return opened, nil
+}
+
+// open does what comes once the directory is locked.
+func (db *DB) open() error {
+	err := prepareLayout(db.fs, db.opts.ReadOnly)
+	if err != nil {
+		return err
+	}
+	if db.home, err = db.fs.Sub(homeName); err != nil {
+		return misplaced(homeName, err)
+	}
+	if !db.opts.ReadOnly {
+		// A process that was killed may have made names and not synced them.
+		if err := errors.Join(db.fs.SyncDir("."), db.home.SyncDir(".")); err != nil {
+			return err
 		}
-	}()
-	if err := prepareLayout(dir, o.ReadOnly); err != nil {
-		return nil, err
 	}
-	if db.home, err = dir.Sub(homeName); err != nil {
-		return nil, err
+	return db.openAll()
+}
+
+// misplaced says of what is missing, or is no folder or file as it should be, that this is damage.
+func misplaced(name string, err error) error {
+	if isNotExist(err) || errors.Is(err, fs.ErrInvalid) {
+		return fmt.Errorf("%s: %w: %w", name, ErrCorrupt, err)
 	}
-	return db, db.openAll()
+	return err
 }
 
 // openAll opens every collection and removes what a crash left of a creation or a
@@ -176,7 +194,28 @@ func (db *DB) create(name string, cfg CollectionConfig) (*Collection, error) {
 	if err := db.home.SyncDir("."); err != nil {
 		return nil, fmt.Errorf("create collection %q: %w", name, err)
 	}
-	return db.openCollection(name)
+	c, err := db.openCollection(name)
+	if err != nil {
+		return nil, errors.Join(err, db.discard(name)) // nobody has heard of it yet
+	}
+	return c, nil
+}
+
+// discard takes the folder of a collection out of the database, durably, and
+// removes it.
+func (db *DB) discard(name string) error {
+	gone := dropPrefix + name
+	err := db.home.RemoveAll(gone)
+	if err == nil {
+		err = db.home.Rename(name, gone)
+	}
+	if err == nil {
+		err = db.home.SyncDir(".")
+	}
+	if err == nil {
+		err = db.home.RemoveAll(gone)
+	}
+	return err
 }
 
 func (db *DB) layOut(tmp string, cfg CollectionConfig) error {
@@ -221,18 +260,7 @@ func (db *DB) DropCollection(ctx context.Context, name string) error {
 	}
 	c.Drop()
 	delete(db.collections, name)
-	gone := dropPrefix + name
-	err := db.home.RemoveAll(gone)
-	if err == nil {
-		err = db.home.Rename(name, gone)
-	}
-	if err == nil {
-		err = db.home.SyncDir(".")
-	}
-	if err == nil {
-		err = db.home.RemoveAll(gone)
-	}
-	if err != nil {
+	if err := db.discard(name); err != nil {
 		return fmt.Errorf("drop collection %q: %w", name, err)
 	}
 	return nil

@@ -31,16 +31,25 @@ var databaseMagic = [8]byte{'T', 'A', 'R', 'N', 'd', 'b', 0, '\n'}
 
 const databaseVersion = 1
 
-// openDirectory opens the directory, and creates it for a writer.
+// openDirectory opens the directory. For a writer it is created, durably, unless it
+// is a database already.
 func openDirectory(path string, readOnly bool) (vfs.FS, error) {
 	if path == "" {
 		return nil, fmt.Errorf("%w: the path is empty", ErrInvalidArgument)
 	}
 	dir, err := vfs.OS(path)
-	if err == nil || !isNotExist(err) {
+	switch {
+	case err == nil && !readOnly:
+		if _, err := dir.Stat(headerName); !isNotExist(err) {
+			return dir, err
+		}
+		if err := dir.Close(); err != nil {
+			return nil, err
+		}
+		return vfs.CreateOS(path)
+	case err == nil || !isNotExist(err):
 		return dir, err
-	}
-	if readOnly {
+	case readOnly:
 		return nil, fmt.Errorf("%w: %w", ErrNotFound, err)
 	}
 	return vfs.CreateOS(path)
@@ -62,6 +71,11 @@ func checkForeign(dir vfs.FS, readOnly bool) error {
 		return fmt.Errorf("%w: the directory holds no database", ErrNotFound)
 	}
 	for _, e := range entries {
+		if e.Name == homeName && e.Dir {
+			if err := checkUnborn(dir); err != nil {
+				return err
+			}
+		}
 		if e.Name != lockName && e.Name != homeName && !strings.HasPrefix(e.Name, headerName) {
 			return fmt.Errorf("%w: the directory is not empty (%.80q) and holds no database: give an empty or a new one", ErrCorrupt, e.Name)
 		}
@@ -69,10 +83,20 @@ func checkForeign(dir vfs.FS, readOnly bool) error {
 	return nil
 }
 
+// checkUnborn refuses a database that has collections and no header: that is made
+// before the first of them.
+func checkUnborn(dir vfs.FS) error {
+	entries, err := dir.List(homeName)
+	if err == nil && len(entries) > 0 {
+		err = fmt.Errorf("%s: %w: it is missing, and there are collections", headerName, ErrCorrupt)
+	}
+	return err
+}
+
 func readHeader(dir vfs.FS) error {
 	f, err := dir.Open(headerName)
 	if err != nil {
-		return err
+		return misplaced(headerName, err)
 	}
 	defer f.Close()
 	data := make([]byte, codec.HeaderSize)

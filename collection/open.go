@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
+	"slices"
 
 	"github.com/tarndb/tarn/delta"
 	"github.com/tarndb/tarn/internal/bitmap"
@@ -114,7 +116,7 @@ func (c *Collection) openFiles() error {
 		return err
 	}
 	c.uuid = c.meta.UUID()
-	dir, err := c.fs.Sub(slotName)
+	dir, err := c.folder(slotName)
 	if err != nil {
 		return err
 	}
@@ -124,6 +126,15 @@ func (c *Collection) openFiles() error {
 		ChunkSlots: c.opts.Knobs.ChunkSlots, Logger: c.log,
 	}, c.ck.Slots)
 	return err
+}
+
+// folder opens a folder that must be there.
+func (c *Collection) folder(name string) (vfs.FS, error) {
+	dir, err := c.fs.Sub(name)
+	if isNotExist(err) || errors.Is(err, fs.ErrInvalid) {
+		return nil, fmt.Errorf("%s: %w: %w", name, codec.ErrCorrupt, err)
+	}
+	return dir, err
 }
 
 // recover brings back the state of the checkpoint and replays the log after it.
@@ -209,7 +220,7 @@ func (c *Collection) openGraph() (engine, error) {
 
 // replay applies what the log holds beyond the checkpoint.
 func (c *Collection) replay() error {
-	dir, err := c.fs.Sub(walName)
+	dir, err := c.folder(walName)
 	if err != nil {
 		return err
 	}
@@ -275,6 +286,7 @@ func (c *Collection) adoptSlots(g engine) {
 		}
 	}
 	c.slots.gone.Store(int64(len(c.slots.dead) + len(c.slots.free)))
+	c.check.dropped = slices.Clone(c.slots.free) // which of their payloads went already is not known
 }
 
 func lastSlot(s *bitmap.Set) (uint32, bool) {

@@ -88,14 +88,13 @@ func (w *offsetWriter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// loadSnapshot maps the graph file that the checkpoint names. Any doubt is an
-// error: the graph is derived state.
-func (c *Collection) loadSnapshot(file snapshotFile) (*hnsw.Graph, error) {
+// mapSnapshot maps a graph file.
+func (c *Collection) mapSnapshot(file snapshotFile, mode vfs.MapMode) (vfs.Mapping, error) {
 	f, err := c.fs.Open(file.name)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer f.Close() // opened for reading: an error tells nothing
 	size, err := f.Size()
 	if err != nil {
 		return nil, err
@@ -103,7 +102,13 @@ func (c *Collection) loadSnapshot(file snapshotFile) (*hnsw.Graph, error) {
 	if size == 0 || size > maxMap {
 		return nil, fmt.Errorf("it has %d bytes", size)
 	}
-	m, err := f.Map(0, int(size), vfs.MapCopy)
+	return f.Map(0, int(size), mode)
+}
+
+// loadSnapshot maps the graph file that the checkpoint names. Any doubt is an
+// error: the graph is derived state.
+func (c *Collection) loadSnapshot(file snapshotFile) (*hnsw.Graph, error) {
+	m, err := c.mapSnapshot(file, vfs.MapCopy)
 	if err != nil {
 		return nil, err
 	}

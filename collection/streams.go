@@ -149,6 +149,9 @@ func (c *Collection) persistStreaming(ctx context.Context, cfg *StreamingConfig)
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+	if err := c.failed(); err != nil {
+		return err
+	}
 	config := c.Config()
 	config.Streaming = cfg
 	data, err := encodeConfig(config)

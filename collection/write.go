@@ -87,10 +87,7 @@ func (c *Collection) commit(ctx context.Context, w *write, closing <-chan struct
 	if n := recordSize(&w.record, c.config.Dim); n > wal.MaxRecord {
 		return fmt.Errorf("%w: the batch is %d bytes, at most %d are written as one", ErrTooLarge, n, wal.MaxRecord)
 	}
-	if err := c.awaitRoom(ctx, w, closing); err != nil {
-		return err
-	}
-	if err := c.lockWriter(ctx, closing); err != nil {
+	if err := c.lockForRoom(ctx, w, closing); err != nil {
 		return err
 	}
 	defer c.unlockWriter()
@@ -230,14 +227,36 @@ func (c *Collection) lockWriter(ctx context.Context, closing <-chan struct{}) er
 
 func (c *Collection) unlockWriter() { <-c.writer }
 
-// awaitRoom waits, holding no lock, while the delta or the log is at its limit.
-// Deletes need no room in the delta.
-func (c *Collection) awaitRoom(ctx context.Context, w *write, closing <-chan struct{}) error {
-	grows := false
-	for i := range w.ops {
-		grows = grows || !w.ops[i].isDelete()
+// lockForRoom takes the writer lock while there is room: writers who waited for it
+// together enter one by one, so that one batch overshoots a limit and no more.
+func (c *Collection) lockForRoom(ctx context.Context, w *write, closing <-chan struct{}) error {
+	for {
+		if err := c.awaitRoom(ctx, w, closing); err != nil {
+			return err
+		}
+		if err := c.lockWriter(ctx, closing); err != nil {
+			return err
+		}
+		if full, err := c.full(w.grows()); err == nil && !full {
+			return nil
+		}
+		c.unlockWriter()
 	}
-	waits := false
+}
+
+// grows reports whether a batch adds to the delta: deletes need no room there.
+func (w *write) grows() bool {
+	for i := range w.ops {
+		if !w.ops[i].isDelete() {
+			return true
+		}
+	}
+	return false
+}
+
+// awaitRoom waits, holding no lock, while the delta or the log is at its limit.
+func (c *Collection) awaitRoom(ctx context.Context, w *write, closing <-chan struct{}) error {
+	grows, waits := w.grows(), false
 	defer func() {
 		if waits {
 			shared.calm()

@@ -89,13 +89,17 @@ func (g *Graph) hold(data []byte, h *headV1) error {
 	return nil
 }
 
-// Check compares every block of a snapshot with its checksum. Data are the bytes
-// of the file, not those that a graph has been working in.
-func Check(data []byte, uuid [16]byte) error {
+// Check compares every block of the snapshot that Save named crc with its checksum.
+// Data are the bytes of the file, not those that a graph has been working in.
+func Check(data []byte, uuid [16]byte, crc uint32) error {
 	h, err := parseHeadV1(data, uuid)
 	if err == nil {
 		l := h.layout()
-		if _, err = sumsV1(data, l); err == nil {
+		var have uint32
+		if have, err = sumsV1(data, l); err == nil && have != crc {
+			err = fmt.Errorf("%w: checksum %08x, it should be %08x", codec.ErrCorrupt, have, crc)
+		}
+		if err == nil {
 			err = checkBlocksV1(data, l, 0)
 		}
 	}

@@ -167,6 +167,10 @@ func (s *Store) adopt(f *slotFile) (bool, error) {
 	if err != nil && torn {
 		return false, errors.Join(h.Close(), s.fs.Remove(f.name))
 	}
+	if err == nil {
+		// It may be in the memory of the system only: that process's fsync may have failed.
+		_, err = h.WriteAt(s.header(f).encode(), 0)
+	}
 	if err != nil {
 		return false, errors.Join(err, h.Close())
 	}

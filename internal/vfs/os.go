@@ -31,31 +31,25 @@ func OS(dir string) (FS, error) {
 }
 
 // CreateOS makes a directory (0700) and the missing ones above it, durably, and
-// returns its FS.
+// returns its FS. What is there already may come from a process that was killed
+// before it synced the names, so all folders above are synced, as far as one may
+// open them.
 func CreateOS(dir string) (FS, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, err
 	}
-	var missing []string
-	at := abs
-	for {
-		_, err := os.Stat(at)
-		if err == nil {
-			break
-		}
-		if !errors.Is(err, fs.ErrNotExist) {
-			return nil, err
-		}
-		missing = append(missing, at)
-		at = filepath.Dir(at)
-	}
 	if err := os.MkdirAll(abs, 0o700); err != nil {
 		return nil, diskError(err)
 	}
-	for _, made := range missing {
-		if err := syncFolder(filepath.Dir(made)); err != nil {
+	for at := filepath.Dir(abs); ; at = filepath.Dir(at) {
+		if err := syncFolder(at); errors.Is(err, fs.ErrPermission) {
+			break
+		} else if err != nil {
 			return nil, err
+		}
+		if at == filepath.Dir(at) {
+			break
 		}
 	}
 	return OS(abs)
@@ -158,7 +152,7 @@ func (o *osFS) Sub(name string) (FS, error) {
 	if e, err := o.Stat(name); err != nil {
 		return nil, err
 	} else if !e.Dir {
-		return nil, fmt.Errorf("%s: not a folder", name)
+		return nil, fmt.Errorf("%s: %w: not a folder", name, fs.ErrInvalid)
 	}
 	root, err := o.root.OpenRoot(filepath.FromSlash(name))
 	if err != nil {
