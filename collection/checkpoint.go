@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync/atomic"
 
+	"github.com/tarndb/tarn/hnsw"
 	"github.com/tarndb/tarn/internal/bitmap"
 	"github.com/tarndb/tarn/internal/meta"
 	"github.com/tarndb/tarn/internal/vfs"
@@ -22,7 +23,8 @@ type checkpointer struct {
 	generation uint64
 	live       *bitmap.Set // of the last durable checkpoint
 	named      snapshotFile
-	dropped    []uint32 // slots freed since: their payloads go
+	bad        atomic.Bool // the named file was in doubt: the next checkpoint names it no more
+	dropped    []uint32    // slots freed since: their payloads go
 
 	config atomic.Bool // the configuration has changed since
 }
@@ -32,8 +34,12 @@ type snapshotFile struct {
 	name  string // "": none
 	crc   uint32
 	slots int    // in the graph, as written
+	size  int64  // as it was mapped
 	graph engine // whose file it is; nil: of none that is in use
 }
+
+// large reports whether the file was mapped with its links unseen.
+func (f snapshotFile) large() bool { return f.graph != nil && f.size > hnsw.CheckedAtLoad }
 
 func (k *checkpointer) init() {
 	k.lock = make(chan struct{}, 1)
@@ -97,12 +103,17 @@ func (c *Collection) checkpointLocked(ctx context.Context, withSnapshot bool) er
 		named = file
 	} else if k.lsn.Load() == c.applied.Load() && !k.config.Load() {
 		return nil
+	} else if k.bad.Load() {
+		named = snapshotFile{}
 	}
 	if err := c.commitCheckpoint(ctx, named); err != nil {
 		c.removeSnapshot(named, k.named)
 		return c.sticky(err)
 	}
 	c.removeSnapshot(k.named, named)
+	if k.named.name != named.name {
+		k.bad.Store(false)
+	}
 	k.named = named
 	c.hook("checkpoint: before log delete")
 	if err := c.wal.Advance(k.lsn.Load()); err != nil {

@@ -12,6 +12,9 @@ func (c *Collection) start() {
 	if c.ids.all == nil {
 		c.workers.Go(c.buildIndex)
 	}
+	if file := c.check.named; file.large() {
+		c.workers.Go(func() { c.checkLoaded(file) })
+	}
 	c.startIndexers()
 	c.workers.Go(c.warmLoop)
 	if !c.opts.Knobs.NoBackground {
@@ -49,7 +52,9 @@ func (c *Collection) buildIndex() {
 	defer c.pins.unregister(&hold)
 	if c.ck.Live.Len() > smallStore {
 		if err := c.checkDigest(int(noSlot)); err != nil {
+			c.ids.fault.Store(&err) // what was read may be of another moment
 			c.fail(err)
+			return
 		}
 	}
 	all := c.ids.build(func() bool { return c.bg.Err() != nil })

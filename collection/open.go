@@ -146,6 +146,9 @@ func (c *Collection) recover() error {
 	if err != nil {
 		return err
 	}
+	if err := c.store.CheckFew(c.bg); err != nil {
+		return err
+	}
 	if err := c.replay(); err != nil {
 		return err
 	}
@@ -208,11 +211,12 @@ func (c *Collection) checkDigest(limit int) error {
 func (c *Collection) openGraph() (engine, error) {
 	c.check.named = snapshotFile{name: c.ck.Snapshot, crc: c.ck.SnapshotCRC}
 	if c.ck.Snapshot != "" && c.config.Index.Engine == EngineNative {
-		g, err := c.loadSnapshot(c.check.named)
+		g, size, err := c.loadSnapshot(c.check.named)
 		if err == nil {
-			c.check.named.graph, c.check.named.slots = g, g.Len()
+			c.check.named.graph, c.check.named.slots, c.check.named.size = g, g.Len(), size
 			return g, nil
 		}
+		c.check.bad.Store(true)
 		c.log.Warn("the graph is built anew: its file cannot be used", "collection", c.name, "file", c.ck.Snapshot, "error", err)
 	}
 	return c.newEngine(c.config.Index)

@@ -90,6 +90,9 @@ func (c *Collection) allIDs() ([]uint64, error) {
 	defer c.publish.RUnlock()
 	ids := make([]uint64, 0, c.live.Len())
 	err := guard(func() error {
+		if err := c.ids.err(); err != nil {
+			return err
+		}
 		for slot := range c.live.All() {
 			ids = append(ids, c.store.ID(slot))
 		}

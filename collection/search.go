@@ -29,6 +29,9 @@ func (c *Collection) Search(ctx context.Context, query []float32, k int, opts ..
 	s.query.Set(c.config.Metric.kernel(), query)
 	var results []Result
 	err = guard(func() error {
+		if err := c.ids.err(); err != nil {
+			return err
+		}
 		hits, err := c.find(ctx, s, k, &o)
 		if err == nil {
 			results, err = c.results(s, hits, &o)

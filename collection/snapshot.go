@@ -2,10 +2,12 @@ package collection
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/tarndb/tarn/hnsw"
+	"github.com/tarndb/tarn/internal/codec"
 	"github.com/tarndb/tarn/internal/vfs"
 )
 
@@ -107,10 +109,10 @@ func (c *Collection) mapSnapshot(file snapshotFile, mode vfs.MapMode) (vfs.Mappi
 
 // loadSnapshot maps the graph file that the checkpoint names. Any doubt is an
 // error: the graph is derived state.
-func (c *Collection) loadSnapshot(file snapshotFile) (*hnsw.Graph, error) {
+func (c *Collection) loadSnapshot(file snapshotFile) (*hnsw.Graph, int64, error) {
 	m, err := c.mapSnapshot(file, vfs.MapCopy)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	var g *hnsw.Graph
 	err = vfs.Guard(func() (err error) {
@@ -119,10 +121,46 @@ func (c *Collection) loadSnapshot(file snapshotFile) (*hnsw.Graph, error) {
 	})
 	if err != nil {
 		m.Close()
-		return nil, err
+		return nil, 0, err
 	}
 	c.maps = append(c.maps, m)
-	return g, nil
+	return g, int64(len(m.Bytes())), nil
+}
+
+// checkLoaded compares the links of a graph file that Open took unseen, because it is
+// large. A file in doubt is dropped, and what it holds is searched exactly until a
+// new graph has it.
+func (c *Collection) checkLoaded(file snapshotFile) {
+	_, err := c.checkSnapshot(file)
+	if !errors.Is(err, codec.ErrCorrupt) {
+		return // it is whole, or a checkpoint has replaced it meanwhile
+	}
+	c.log.Warn("the graph is built anew: its file is damaged", "collection", c.name, "file", file.name, "error", err)
+	if err := c.dropGraph(file.graph); err != nil && c.bg.Err() == nil {
+		c.background("dropping a damaged graph", err)
+	}
+}
+
+// dropGraph swaps a graph that cannot be trusted for an empty one.
+func (c *Collection) dropGraph(g engine) error {
+	if err := c.lockAdmin(c.bg); err != nil {
+		return nil // closing
+	}
+	defer c.unlockAdmin()
+	if c.view.Load().graph != g {
+		return nil // a rebuild has replaced it
+	}
+	cfg := c.Config().Index
+	next, err := c.newEngine(cfg)
+	if err != nil {
+		return err
+	}
+	c.check.bad.Store(true)
+	c.publishGraph(next, nil, cfg)
+	c.index.old.Store(int64(c.view.Load().delta.Len()))
+	c.room.broadcast()
+	c.hook("snapshot: dropped")
+	return nil
 }
 
 // maxMap is the largest file that is mapped: what an int can say.

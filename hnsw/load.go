@@ -8,8 +8,8 @@ import (
 	"github.com/tarndb/tarn/internal/codec"
 )
 
-// checkedAtLoad is the size up to which Load compares every block.
-const checkedAtLoad = 4 << 20
+// CheckedAtLoad is the size up to which Load compares every block.
+const CheckedAtLoad = 4 << 20
 
 // Load returns a graph that works in the bytes of a snapshot: they must be
 // private to it, writable (a copy-on-write mapping) and stay as long as the graph
@@ -47,7 +47,7 @@ func load(data []byte, uuid [16]byte, crc uint32, cfg Config, src Source) (*Grap
 		return nil, fmt.Errorf("%w: checksum %08x, it should be %08x", codec.ErrCorrupt, have, crc)
 	}
 	checked := l.bits
-	if len(data) <= checkedAtLoad {
+	if len(data) <= CheckedAtLoad {
 		checked = 0
 	}
 	if err := checkBlocksV1(data, l, checked); err != nil {

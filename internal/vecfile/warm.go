@@ -32,6 +32,15 @@ func (s *Store) Warm(ctx context.Context) error {
 	}
 }
 
+// CheckFew is Warm, for stores that have few codes: those that searches read next are
+// right then. A store with many is left to Warm.
+func (s *Store) CheckFew(ctx context.Context) error {
+	if s.usedCodes() >= s.warmMin {
+		return nil
+	}
+	return s.Warm(ctx)
+}
+
 // warmChunk warms chunk i and reports whether there is one.
 func (s *Store) warmChunk(ctx context.Context, i int) (more bool, err error) {
 	c, err := s.beginCopy(i)
