@@ -154,10 +154,11 @@ func loadIndex(r io.Reader) (*Index, error) {
 	if codec.CRC(tail[:4]) != binary.LittleEndian.Uint32(tail[4:]) {
 		return nil, fmt.Errorf("%w: the last 8 bytes", ErrCorrupt)
 	}
-	if err := Check(graph, indexFormatUUID); err != nil {
+	crc := binary.LittleEndian.Uint32(tail[:4])
+	if err := Check(graph, indexFormatUUID, crc); err != nil {
 		return nil, err
 	}
-	x.g, err = Load(graph, indexFormatUUID, binary.LittleEndian.Uint32(tail[:4]), cfg, x.rows)
+	x.g, err = Load(graph, indexFormatUUID, crc, cfg, x.rows)
 	if err != nil {
 		return nil, err
 	}
