@@ -228,7 +228,6 @@ func powerRun(t *testing.T, usual int, before func(w *powerWorld)) {
 	t.Logf("%d power cuts in %d stores, at %v", n.cuts, worlds, n.places)
 }
 
-
 func TestA04_A05_A07_A08_A09_A10_A11_A12_A13_A14_A15_APowerCutAtEveryStepOfAStore(t *testing.T) {
 	powerRun(t, 400, nil)
 }
