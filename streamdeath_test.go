@@ -90,8 +90,11 @@ func TestAFlushErrorReachesTheTicketOfEachPointInIt(t *testing.T) {
 	ps := points(newRand(1), 1, 30, dim)
 	written := send(t, s, ps[:4]...)
 	waitAll(t, written)
-	at := hooks.stop(t, "write: before log")
-	hooks.call("write: after log", func() { panic("out of order") })
+	at := hooks.stop(t, "awaited")
+	hooks.call("write: before log", func() {
+		hooks.hook("awaited")
+		panic("out of order")
+	})
 	failed := send(t, s, ps[4:8]...)
 	at.await()
 	failed = append(failed, send(t, s, ps[8:14]...)...)
@@ -109,10 +112,35 @@ func TestAFlushErrorReachesTheTicketOfEachPointInIt(t *testing.T) {
 		require.ErrorContains(t, err, "out of order")
 	}
 	waitAll(t, written)
-	hooks.call("write: after log", nil)
+	hooks.call("write: before log", nil)
 	back := s.Abort()
 	require.Len(t, back, 16)
 	for i, o := range back {
 		require.Equal(t, ps[4+i].ID, o.Point.ID)
+	}
+}
+
+func TestAStreamThatDiedAndIsEnabledAgainNeverUndoesALaterAPIWrite(t *testing.T) {
+	hooks := newSteps()
+	s, c, db, path := newStream(t, tarn.StreamingConfig{FlushInterval: time.Hour}, collection.Knobs{Hook: hooks.hook})
+	r := newRand(1)
+	streamed := points(r, 1, 20, dim)
+	kill(t, hooks, s, streamed...)
+	written := points(r, 1, 10, dim) // newer, of the ids that the dead stream holds
+	require.NoError(t, c.Upsert(soon(t), written...))
+	n, err := c.Delete(soon(t), 11, 12)
+	require.NoError(t, err)
+	require.Zero(t, n, "what the dead stream held was never there")
+	again, err := c.EnableStreaming(ctx, tarn.StreamingConfig{FlushInterval: time.Millisecond})
+	require.NoError(t, err)
+	waitAll(t, send(t, again, points(r, 100, 5, dim)...))
+	require.NoError(t, again.Flush(soon(t)))
+	require.Len(t, s.Abort(), 20, "it still hands back what it held")
+	for range 2 {
+		for _, p := range written {
+			requirePoint(t, c, p)
+		}
+		require.Equal(t, 15, c.Len())
+		c, db = reopen(t, db, path, nil)
 	}
 }

@@ -2,6 +2,7 @@ package tarn_test
 
 import (
 	"context"
+	"math"
 	"testing"
 	"time"
 
@@ -93,4 +94,34 @@ func TestOneBadPointRefusesAStreamsBatchWhole(t *testing.T) {
 	require.Equal(t, uint64(16), requireCounters(t, s).Rejected)
 	require.NoError(t, s.Flush(ctx))
 	require.Zero(t, c.Len())
+}
+
+func TestAPoisonPointAmongTenThousandFailsAlone(t *testing.T) {
+	s, c, _, _ := newStream(t, tarn.StreamingConfig{}, collection.Knobs{})
+	const n, bad = 10_000, 7_777
+	ps := points(newRand(1), 0, n, dim)
+	ps[bad].Vector[3] = float32(math.NaN())
+	var tickets []tarn.Ticket
+	for i, p := range ps {
+		ticket, err := s.Send(soon(t), p)
+		if i == bad {
+			var named *tarn.InvalidPointError
+			require.ErrorAs(t, err, &named)
+			require.ErrorIs(t, err, tarn.ErrInvalidVector)
+			require.EqualValues(t, bad, named.ID)
+			continue
+		}
+		require.NoError(t, err)
+		tickets = append(tickets, ticket)
+	}
+	waitAll(t, tickets)
+	require.Equal(t, n-1, c.Len())
+	_, err := c.Get(ctx, bad)
+	require.ErrorIs(t, err, tarn.ErrNotFound)
+	st := requireCounters(t, s)
+	require.EqualValues(t, n-1, st.Written)
+	require.EqualValues(t, 1, st.Rejected)
+	_, err = s.SendBatch(soon(t), ps)
+	require.ErrorIs(t, err, tarn.ErrInvalidVector, "a batch with it is refused whole")
+	require.EqualValues(t, n+1, requireCounters(t, s).Rejected)
 }

@@ -3,13 +3,16 @@ package tarn_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/tarndb/tarn"
 	"github.com/tarndb/tarn/collection"
+	"github.com/tarndb/tarn/internal/vfs"
 )
 
 func TestShutdownWritesWhatIsLeftInSlicesOfBatchSize(t *testing.T) {
@@ -199,4 +202,77 @@ func TestDroppingACollectionEndsItsStream(t *testing.T) {
 	}
 	_, err := s.TrySend(points(newRand(1), 1, 1, dim)[0])
 	require.ErrorIs(t, err, tarn.ErrClosed)
+}
+
+func TestD14_CloseWithAFullQueueWritesAllOfIt(t *testing.T) {
+	dir := t.TempDir()
+	ps := points(newRand(1), 1, 500, dim)
+	var accepted int
+	synctest.Test(t, func(t *testing.T) {
+		s, _, db, disk := onDisk(t, dir, tarn.StreamingConfig{BufferSize: 100, BatchSize: 10, FlushInterval: time.Hour}, still)
+		disk.Add(&vfs.Fault{Ops: []vfs.Op{vfs.OpSyncData}, When: ofTheLog, Delay: 30 * time.Millisecond})
+		for _, p := range ps { // until it is full
+			if _, err := s.TrySend(p); err != nil {
+				require.ErrorIs(t, err, tarn.ErrBufferFull)
+				break
+			}
+			accepted++
+		}
+		late := make(chan error)
+		go func() { // one who waits for room is turned away
+			_, err := s.Send(ctx, ps[400])
+			late <- err
+		}()
+		synctest.Wait()
+		require.NoError(t, db.Close())
+		require.ErrorIs(t, <-late, tarn.ErrClosed)
+		st := requireCounters(t, s)
+		require.EqualValues(t, accepted, st.Written)
+	})
+	c, _ := openCollection(t, dir, nil)
+	require.Equal(t, accepted, c.Len())
+	for _, p := range ps[:accepted] {
+		requirePoint(t, c, p)
+	}
+}
+
+func TestAbortBesideProducersHandsBackExactlyWhatIsNotStored(t *testing.T) {
+	for round := range 10 {
+		s, c, _, _ := newStream(t, tarn.StreamingConfig{BufferSize: 50, BatchSize: 7, FlushInterval: time.Millisecond}, collection.Knobs{})
+		accepted := make(chan []uint64, 3)
+		for p := range uint64(3) {
+			go func() {
+				var mine []uint64
+				r := newRand(p)
+				for i := uint64(0); ; i++ {
+					point := tarn.Point{ID: p<<32 | i, Vector: vector(r, dim)}
+					if _, err := ways[p](s, point); err != nil {
+						accepted <- mine
+						return
+					}
+					mine = append(mine, point.ID)
+				}
+			}()
+		}
+		eventually(t, "points come", func() bool { return s.Stats().Written > uint64(20*round) })
+		var got []uint64
+		back := map[uint64]bool{}
+		for _, o := range s.Abort() {
+			back[o.Point.ID] = true
+			got = append(got, o.Point.ID)
+		}
+		for p, err := range c.All(ctx) {
+			require.NoError(t, err)
+			require.False(t, back[p.ID], "stored and handed back")
+			got = append(got, p.ID)
+		}
+		var want []uint64
+		for range 3 {
+			want = append(want, <-accepted...)
+		}
+		slices.Sort(want)
+		slices.Sort(got)
+		require.Equal(t, want, got)
+		requireCounters(t, s)
+	}
 }

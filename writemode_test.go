@@ -2,12 +2,14 @@ package tarn_test
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/tarndb/tarn"
 	"github.com/tarndb/tarn/collection"
+	"github.com/tarndb/tarn/internal/vfs"
 )
 
 func TestWriteModeIsPersistedAndObeyed(t *testing.T) {
@@ -86,4 +88,32 @@ func TestATicketStandsForStableStorageInEitherMode(t *testing.T) {
 		killed, _ := openCollection(t, crashCopy(t, path), nil)
 		require.Equal(t, 10, killed.Len())
 	}
+}
+
+func TestWriteStreamingIsNeverOlderThanTheIntervalWhenItIsFsynced(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		const interval = 100 * time.Millisecond
+		db, disk, err := tarn.OpenInjected(dir, tarn.WithKnobs(still))
+		require.NoError(t, err)
+		c, err := db.CreateCollection(ctx, "test", tarn.CollectionConfig{Dim: dim, WriteMode: tarn.WriteStreaming,
+			Streaming: &tarn.StreamingConfig{FlushInterval: interval}})
+		require.NoError(t, err)
+		disk.Add(&vfs.Fault{Ops: []vfs.Op{vfs.OpSyncData}, When: ofTheLog, Delay: 20 * time.Millisecond})
+		begun := time.Now()
+		var acknowledged []time.Duration
+		for i := range uint64(200) {
+			require.NoError(t, c.Upsert(ctx, points(newRand(i), i, 1, dim)...))
+			acknowledged = append(acknowledged, time.Since(begun))
+			time.Sleep(7 * time.Millisecond)
+			durable := c.Stats().DurableLSN
+			for n, at := range acknowledged {
+				if time.Since(begun)-at > interval {
+					require.Greater(t, durable, uint64(n), "write %d is %v old and not fsynced", n+1, time.Since(begun)-at)
+				}
+			}
+		}
+		require.Less(t, disk.Calls(vfs.OpSyncData), 50, "many writes share an fsync")
+		require.NoError(t, db.Close())
+	})
 }

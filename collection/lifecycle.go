@@ -111,7 +111,7 @@ func (c *Collection) syncLoop() {
 		case <-c.sync.kicked:
 		}
 		changed := c.sync.changed.wait()
-		if !c.pause(c.flushInterval(), changed) {
+		if !c.pause(c.flushInterval()/2, changed) { // the fsync has the other half
 			return
 		}
 		if err := c.syncLog(c.applied.Load()); err != nil {

@@ -57,11 +57,17 @@ func (c *Collection) newStream(cfg StreamingConfig) (*Stream, error) {
 		Settled:   s.settled,
 		Size:      func(it item) int { return opSize(&it.op, c.config.Dim) },
 		Points:    itemPoints,
-		Transient: func(err error) bool { return errors.Is(err, vfs.ErrNoSpace) },
+		Transient: isTransient,
 		Logger:    c.log,
 	})
 	s.in = in
 	return s, err
+}
+
+// isTransient reports whether a later attempt may succeed: nothing was logged, and
+// space may be made. What failed for good stays failed, a full disk or not.
+func isTransient(err error) bool {
+	return errors.Is(err, vfs.ErrNoSpace) && !errors.Is(err, vfs.ErrFailed)
 }
 
 func itemPoints(it item) int {
@@ -87,13 +93,13 @@ func (s *Stream) flush(ctx context.Context, items []item) error {
 	w.ops = lastPerID(w.ops)
 	err := s.c.commit(ctx, &w, nil)
 	clear(s.ops[:points])
-	if err != nil {
-		return err
+	if err == nil {
+		err = s.c.syncLog(w.lsn)
 	}
-	if w.skipped {
+	if err == nil && w.skipped {
 		s.skipped.Add(uint64(points))
 	}
-	return s.c.syncLog(w.lsn)
+	return err
 }
 
 // settled forgets ids that no longer wait.
@@ -191,7 +197,8 @@ func (s *Stream) SendBatch(ctx context.Context, points []Point, opts ...SendOpti
 	return s.SendOps(ctx, upserts(points), opts...)
 }
 
-// SendOps is SendBatch for upserts and deletes mixed.
+// SendOps is SendBatch for upserts and deletes mixed. What carries its place in a
+// source is accepted whole or not at all.
 func (s *Stream) SendOps(ctx context.Context, ops []Op, opts ...SendOption) (Ticket, error) {
 	pos, err := newPosition(opts)
 	if err != nil {
@@ -202,19 +209,20 @@ func (s *Stream) SendOps(ctx context.Context, ops []Op, opts ...SendOption) (Tic
 	if err != nil {
 		return Ticket{}, s.c.wrap(err)
 	}
+	n, t := 0, Ticket{}
 	if pos != nil {
-		t, err := s.sendGroup(ctx, items, pos)
-		return t, s.c.wrap(err)
+		n, t, err = s.sendGroup(ctx, items, pos)
+	} else {
+		n, t, err = s.send(items, func() (int, Ticket, error) { return s.in.SendBatch(ctx, items) })
 	}
-	n, t, err := s.send(items, func() (int, Ticket, error) { return s.in.SendBatch(ctx, items) })
-	if err != nil && n < len(items) {
+	if err != nil && n < len(ops) && !errors.Is(err, ErrTooLarge) {
 		err = &UndeliveredError{Ops: slices.Clone(ops[n:]), Err: err}
 	}
 	return t, s.c.wrap(err)
 }
 
 // sendGroup sends items that are one record with their place in a source.
-func (s *Stream) sendGroup(ctx context.Context, items []item, pos *position) (Ticket, error) {
+func (s *Stream) sendGroup(ctx context.Context, items []item, pos *position) (int, Ticket, error) {
 	if len(items) == 0 {
 		items = []item{{marker: true}}
 	}
@@ -224,17 +232,16 @@ func (s *Stream) sendGroup(ctx context.Context, items []item, pos *position) (Ti
 	}
 	if size > wal.MaxRecord {
 		s.in.CountRejected(len(items))
-		return Ticket{}, fmt.Errorf("%w: the batch is %d bytes, at most %d are written as one", ErrTooLarge, size, wal.MaxRecord)
+		return 0, Ticket{}, fmt.Errorf("%w: the batch is %d bytes, at most %d are written as one", ErrTooLarge, size, wal.MaxRecord)
 	}
 	items[len(items)-1].pos = pos
-	_, t, err := s.send(items, func() (int, Ticket, error) {
+	return s.send(items, func() (int, Ticket, error) {
 		t, err := s.in.SendGroup(ctx, items)
 		if err != nil {
 			return 0, t, err
 		}
 		return len(items), t, nil
 	})
-	return t, err
 }
 
 // newItems validates ops and copies what they hold; all or none.

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/tarndb/tarn/internal/meta"
-	"github.com/tarndb/tarn/internal/vfs"
 )
 
 // streams is the stream of a collection, if it has one.
@@ -29,12 +28,27 @@ func (x *streams) install(s *Stream) bool {
 	return !x.ended
 }
 
-// end returns the last stream there will be, nil if there is none.
+// reopen lets a stream that could not be replaced go on, unless the collection is
+// being closed.
+func (x *streams) reopen(s *Stream) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if !x.ended {
+		s.in.Reopen()
+	}
+}
+
+// end returns the last stream there will be, which takes no more; nil if there is
+// none.
 func (x *streams) end() *Stream {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.ended = true
-	return x.current.Load()
+	s := x.current.Load()
+	if s != nil {
+		s.in.CloseIntake()
+	}
+	return s
 }
 
 func (x *streams) stats() StreamStats {
@@ -115,13 +129,13 @@ func (c *Collection) replaceStream(ctx context.Context, cfg *StreamingConfig) (*
 	if old != nil {
 		old.in.CloseIntake()
 		if err := old.in.Drain(ctx); err != nil && old.in.Err() == nil && !errors.Is(err, ErrClosed) {
-			old.in.Reopen()
+			c.stream.reopen(old)
 			return nil, fmt.Errorf("the running stream could not be drained and goes on: %w", err)
 		}
 	}
 	if err := c.persistStreaming(ctx, cfg); err != nil {
 		if old != nil {
-			old.in.Reopen()
+			c.stream.reopen(old)
 		}
 		return nil, err
 	}
@@ -170,7 +184,7 @@ func (c *Collection) persistStreaming(ctx context.Context, cfg *StreamingConfig)
 
 const (
 	// closeAttempts and closePause bound how long Close retries to write what a
-	// stream holds while the disk is full: ten seconds.
+	// stream holds while the disk is full: ten seconds. Then the stream is dead.
 	closeAttempts = 100
 	closePause    = 100 * time.Millisecond
 )
@@ -182,19 +196,16 @@ func (c *Collection) drainStream() error {
 	if s == nil {
 		return nil
 	}
-	s.in.CloseIntake()
-	for range closeAttempts {
+	for n := 1; ; n++ {
 		err := s.in.Drain(context.Background())
-		if err == nil || s.in.Err() != nil || !errors.Is(err, vfs.ErrNoSpace) {
+		if err == nil || !isTransient(err) {
+			break
+		}
+		if n == closeAttempts {
+			s.in.Kill(err)
 			break
 		}
 		time.Sleep(closePause)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	if s.in.Stats().Queued > 0 {
-		cancel()
-	}
-	defer cancel()
-	rest, err := s.in.Shutdown(ctx)
-	return undelivered(rest, err)
+	return undelivered(s.in.Shutdown(context.Background()))
 }

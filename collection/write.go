@@ -149,12 +149,20 @@ func (c *Collection) logAndApply(w *write) error {
 		return err
 	}
 	w.lsn = lsn
+	applied := false
+	defer func() {
+		if !applied { // a panic: what the log has, nobody sees
+			c.fail(fmt.Errorf("%w: the log has write %d, it could not be applied", vfs.ErrFailed, lsn))
+		}
+	}()
 	c.hook("write: after log")
 	if err := c.writeSlots(w.ops, lsn); err != nil {
+		applied = true // as far as it will be
 		return c.fail(fmt.Errorf("%w: the log has the write, the slot files do not: %w", vfs.ErrFailed, err))
 	}
 	c.hook("write: before publication")
 	c.publishRecord(&w.record, lsn)
+	applied = true
 	c.hook("write: after publication")
 	c.afterWrite()
 	return nil

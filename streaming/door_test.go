@@ -224,3 +224,29 @@ func TestAPartialErrorSaysHowManyFailed(t *testing.T) {
 	require.True(t, errors.Is(err, errFull))
 	require.EqualError(t, &PartialError{}, "no item failed")
 }
+
+func TestALargeItemThatFindsNoRoomMakesAPartialBatchLeave(t *testing.T) {
+	for _, try := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			in, err := New(Options[int]{
+				Config: Config{MaxBytes: 100, FlushInterval: time.Hour},
+				Flush:  func(context.Context, []int) error { return nil },
+				Size:   func(bytes int) int { return bytes },
+			})
+			require.NoError(t, err)
+			defer in.Abort()
+			begun := time.Now()
+			send(t, in, 20, 21) // less than the quarter that makes a batch full
+			if try {
+				_, err = in.TrySend(95)
+				require.ErrorIs(t, err, ErrBufferFull)
+				synctest.Wait()
+				_, err = in.TrySend(95)
+			} else {
+				_, err = in.Send(context.Background(), 95)
+			}
+			require.NoError(t, err)
+			require.Zero(t, time.Since(begun))
+		})
+	}
+}

@@ -100,6 +100,7 @@ func (in *Ingester[T]) take(s *sender[T]) bool {
 	for s.next < len(s.items) {
 		c := s.costs[s.next]
 		if !in.fits(1, c) {
+			in.hurry(c)
 			return false
 		}
 		s.last = in.accept(s.items[s.next], c)

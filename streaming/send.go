@@ -111,9 +111,19 @@ func (in *Ingester[T]) admits(c cost) error {
 		return err
 	}
 	if len(in.room) > 0 || !in.fits(1, c) { // by I6
+		in.hurry(c)
 		return ErrBufferFull
 	}
 	return nil
+}
+
+// hurry lets go what is queued if its bytes leave no room for an item of cost c: a
+// few large items are no full batch, and it should not wait for the timer. The
+// lock is held.
+func (in *Ingester[T]) hurry(c cost) {
+	if in.bytes+int64(c.bytes) > in.opts.MaxBytes {
+		in.prompt(in.accepted.Load())
+	}
 }
 
 // fits reports whether items of cost c in all stay within the bounds (I4). The
