@@ -97,6 +97,15 @@ func WithEf(ef int) SearchOption { return collection.WithEf(ef) }
 // WithExact scans all points: recall 1.
 func WithExact() SearchOption { return collection.WithExact() }
 
+// WithFilter searches among the points whose payload fulfils f: the nearest of them,
+// min(k, matching) however few match. nil means no filter. Filters over
+// CollectionConfig.Fields are quick; others are decided by reading payloads.
+func WithFilter(f Filter) SearchOption { return collection.WithFilter(f) }
+
+// WithMaxDistance leaves out results whose Distance is above d; NaN is
+// ErrInvalidArgument.
+func WithMaxDistance(d float32) SearchOption { return collection.WithMaxDistance(d) }
+
 // WithVectors fills Result.Vector with the bits that were written.
 func WithVectors() SearchOption { return collection.WithVectors() }
 

@@ -16,7 +16,7 @@ type engine interface {
 	InGraph() *bitmap.Set
 	Len() int
 	Finds(slot uint32, ef int) bool
-	Search(ctx context.Context, q *kernel.Query, k, ef int, live, filter *bitmap.Set, out []kernel.Candidate) ([]kernel.Candidate, error)
+	Search(ctx context.Context, q *kernel.Query, k, ef int, live *bitmap.Set, filter bitmap.Words, out []kernel.Candidate) ([]kernel.Candidate, error)
 }
 
 // linker is an engine that can mend itself.

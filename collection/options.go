@@ -1,6 +1,11 @@
 package collection
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+
+	"github.com/tarndb/tarn/internal/filter"
+)
 
 // SearchOption changes one search.
 type SearchOption func(*searchOptions) error
@@ -10,6 +15,8 @@ type searchOptions struct {
 	exact     bool
 	vectors   bool
 	noPayload bool
+	filter    *filter.Program // nil: none
+	farthest  float32         // as results show it
 }
 
 // WithEf sets the beam of the search, at most the number of points; below 1 is
@@ -29,6 +36,28 @@ func WithExact() SearchOption {
 	return func(o *searchOptions) error { o.exact = true; return nil }
 }
 
+// WithFilter searches among the points whose payload fulfils f; nil means no filter.
+func WithFilter(f filter.Filter) SearchOption {
+	return func(o *searchOptions) (err error) {
+		if o.filter = nil; f != nil {
+			o.filter, err = filter.Compile(f)
+		}
+		return err
+	}
+}
+
+// WithMaxDistance leaves out results whose Distance is above d; NaN is
+// ErrInvalidArgument.
+func WithMaxDistance(d float32) SearchOption {
+	return func(o *searchOptions) error {
+		if math.IsNaN(float64(d)) {
+			return fmt.Errorf("%w: the largest distance is NaN", ErrInvalidArgument)
+		}
+		o.farthest = d
+		return nil
+	}
+}
+
 // WithVectors fills Result.Vector with the bits that were written.
 func WithVectors() SearchOption {
 	return func(o *searchOptions) error { o.vectors = true; return nil }
@@ -40,7 +69,7 @@ func WithoutPayload() SearchOption {
 }
 
 func newSearchOptions(opts []SearchOption) (searchOptions, error) {
-	var o searchOptions
+	o := searchOptions{farthest: float32(math.Inf(1))}
 	for _, set := range opts {
 		if set == nil {
 			continue

@@ -4,6 +4,8 @@ import (
 	"sync"
 
 	"github.com/tarndb/tarn/delta"
+	"github.com/tarndb/tarn/internal/bitmap"
+	"github.com/tarndb/tarn/internal/filter"
 	"github.com/tarndb/tarn/internal/kernel"
 )
 
@@ -19,6 +21,15 @@ type scratch struct {
 	slots []uint32
 	dists []float32
 	data  [][]byte
+	match matcher
+}
+
+// matcher is what deciding a filter works with.
+type matcher struct {
+	filter.Scratch
+	set   bitmap.Words // what matches
+	may   bitmap.Words // what indexes do not rule out
+	slots []uint32     // a batch of those that must be looked at
 }
 
 // hit is a point that a search found.

@@ -4,41 +4,65 @@ import (
 	"context"
 	"fmt"
 	"math"
+
+	"github.com/tarndb/tarn/internal/bitmap"
 )
 
-// Search returns min(k, live points) results, nearest first, ties by id. k below 1
-// or above Options.MaxK is ErrInvalidArgument.
+// Search returns min(k, matching points) results, nearest first, ties by id or key.
+// k below 1 or above Options.MaxK is ErrInvalidArgument.
 func (c *Collection) Search(ctx context.Context, query []float32, k int, opts ...SearchOption) ([]Result, error) {
 	if err := c.gate.enter(); err != nil {
 		return nil, c.wrap(err)
 	}
 	defer c.gate.leave()
-	o, err := newSearchOptions(opts)
+	o, err := c.searchOptions(k, opts)
 	if err != nil {
 		return nil, c.wrap(err)
-	}
-	if k < 1 || k > c.opts.MaxK {
-		return nil, c.wrap(fmt.Errorf("%w: k is %d: it must be 1 to %d", ErrInvalidArgument, k, c.opts.MaxK))
 	}
 	if err := c.checkVector(query); err != nil {
 		return nil, c.wrap(fmt.Errorf("query: %w", err))
 	}
+	results, err := c.search(ctx, query, k, &o)
+	return results, c.wrap(err)
+}
+
+// searchOptions returns the options of a search for k points.
+func (c *Collection) searchOptions(k int, opts []SearchOption) (searchOptions, error) {
+	o, err := newSearchOptions(opts)
+	if err == nil && (k < 1 || k > c.opts.MaxK) {
+		err = fmt.Errorf("%w: k is %d: it must be 1 to %d", ErrInvalidArgument, k, c.opts.MaxK)
+	}
+	return o, err
+}
+
+// search is Search with arguments that were found good.
+func (c *Collection) search(ctx context.Context, query []float32, k int, o *searchOptions) ([]Result, error) {
 	shared.searches.Add(1)
 	s := c.takeScratch()
 	defer c.putScratch(s)
 	s.query.Set(c.config.Metric.kernel(), query)
 	var results []Result
-	err = guard(func() error {
+	err := guard(func() error {
 		if err := c.ids.err(); err != nil {
 			return err
 		}
-		hits, err := c.find(ctx, s, k, &o)
+		hits, err := c.find(ctx, s, k, o)
 		if err == nil {
-			results, err = c.results(s, hits, &o)
+			results, err = c.results(s, nearEnough(hits, o.farthest), o)
 		}
 		return err
 	})
-	return results, c.wrap(err)
+	return results, err
+}
+
+// nearEnough returns those of the sorted hits that are not farther than most.
+func nearEnough(hits []hit, most float32) []hit {
+	for n := len(hits); n > 0; n-- {
+		if hits[n-1].dist <= most {
+			return hits[:n]
+		}
+	}
+	return hits[:0]
 }
 
 // spare is how many more than k a pass asks for, so that a few points that move or
@@ -56,7 +80,7 @@ func (c *Collection) find(ctx context.Context, s *scratch, k int, o *searchOptio
 			return nil, err
 		}
 		if attempt >= lastPass {
-			return c.frozenPass(ctx, s, k)
+			return c.frozenPass(ctx, s, k, o)
 		}
 		hits, ok, err := c.pass(ctx, s, k, o)
 		if err != nil || ok {
@@ -70,8 +94,16 @@ func (c *Collection) pass(ctx context.Context, s *scratch, k int, o *searchOptio
 	before := c.pubs.Load()
 	start := c.moves.settled.Load()
 	v := c.view.Load()
-	want := min(k, c.live.Len()+1) + spare // k may be as large as an int
-	exact, err := c.gather(ctx, s, v, want, o)
+	set, err := c.match(ctx, s, o.filter)
+	if err != nil {
+		return nil, false, err
+	}
+	there := c.live.Len()
+	if set != nil {
+		there = set.Len()
+	}
+	want := min(k, there+1) + spare // k may be as large as an int
+	exact, err := c.gather(ctx, s, v, want, there, set, o)
 	if err != nil {
 		return nil, false, err
 	}
@@ -87,39 +119,39 @@ func (c *Collection) pass(ctx context.Context, s *scratch, k int, o *searchOptio
 	if after := c.pubs.Load(); before&1 == 0 && before == after {
 		sortHits(s.hits)
 		s.hits = s.hits[:min(k, kept)]
-		return s.hits, exact || len(s.hits) >= min(k, c.live.Len()), nil
+		return s.hits, exact || len(s.hits) >= min(k, there), nil
 	}
-	kept, ok, err = c.settle(s, start)
+	kept, ok, err = c.settle(s, start, o.filter)
 	if !ok || err != nil {
 		return nil, false, err
 	}
 	if full { // beyond the list nothing is known: enough of it must be left
 		ok = kept >= k
 	} else {
-		ok = exact || len(s.hits) >= min(k, c.live.Len())
+		ok = exact || len(s.hits) >= min(k, there)
 	}
 	s.hits = s.hits[:min(k, len(s.hits))]
 	return s.hits, ok, nil
 }
 
 // gather fills s.near with the nearest slots, each once: by a scan of everything
-// where that is wanted or cheap, else from delta and graph, in this order (I1).
-func (c *Collection) gather(ctx context.Context, s *scratch, v *view, want int, o *searchOptions) (exact bool, err error) {
-	s.top.Reset(want)
-	n := c.live.Len()
+// where that is wanted or cheap, else from delta and graph, in this order (I1). set
+// is what the filter leaves, nil: everything; there is how many that are.
+func (c *Collection) gather(ctx context.Context, s *scratch, v *view, want, there int, set bitmap.Words, o *searchOptions) (exact bool, err error) {
 	ef := o.ef
 	if ef == 0 {
 		ef = c.efSearch()
 	}
-	if o.exact || n <= c.opts.Knobs.ExactThreshold || max(ef, want) >= n {
-		return true, c.scan(ctx, s, &c.live, want-spare, want)
+	if o.exact || there <= c.opts.Knobs.ExactThreshold || max(ef, want) >= there || c.scanPays(v, ef, there) {
+		return true, c.scan(ctx, s, &c.live, set, want-spare, want)
 	}
-	if err := v.delta.Scan(ctx, c.store, &s.query, &c.live, nil, &s.top); err != nil {
+	s.top.Reset(want)
+	if err := v.delta.Scan(ctx, c.store, &s.query, &c.live, set, &s.top); err != nil {
 		return false, err
 	}
 	s.near = s.top.Results(s.near[:0])
 	c.hook("search: between delta and graph")
-	s.graph, err = v.graph.Search(ctx, &s.query, want, max(ef, want), &c.live, nil, s.graph[:0])
+	s.graph, err = c.walk(ctx, s, v, want, max(ef, want), there, set)
 	if err != nil {
 		return false, err
 	}

@@ -7,15 +7,16 @@ import (
 
 	"github.com/tarndb/tarn/delta"
 	"github.com/tarndb/tarn/internal/bitmap"
+	"github.com/tarndb/tarn/internal/filter"
 	"github.com/tarndb/tarn/internal/kernel"
 )
 
-// scan fills s.near with the want nearest of live, and with more if some beyond may
-// show the distance of the k-th: then their ids decide.
-func (c *Collection) scan(ctx context.Context, s *scratch, live *bitmap.Set, k, want int) error {
+// scan fills s.near with the want nearest of live and, if it is not nil, of set, and
+// with more if some beyond may show the distance of the k-th: then their ids decide.
+func (c *Collection) scan(ctx context.Context, s *scratch, live *bitmap.Set, set bitmap.Words, k, want int) error {
 	for {
 		s.top.Reset(want)
-		if err := delta.ScanSet(ctx, c.store, &s.query, live, nil, &s.top); err != nil {
+		if err := delta.ScanSet(ctx, c.store, &s.query, live, set, &s.top); err != nil {
 			return err
 		}
 		s.near = s.top.Results(s.near[:0])
@@ -56,9 +57,9 @@ func sortHits(hits []hit) {
 }
 
 // settle scores every id that moved since the first `start` moves at its current
-// slot, each id once, and sorts s.hits. kept is how many of the hits had not moved.
+// slot and under its filter, each id once, and sorts s.hits. kept is how many of the hits had not moved.
 // ok is false if the ring of moves has wrapped.
-func (c *Collection) settle(s *scratch, start uint64) (kept int, ok bool, err error) {
+func (c *Collection) settle(s *scratch, start uint64, p *filter.Program) (kept int, ok bool, err error) {
 	s.moved, ok = c.moves.since(start, s.moved[:0])
 	if !ok {
 		return 0, false, nil
@@ -81,11 +82,32 @@ func (c *Collection) settle(s *scratch, start uint64) (kept int, ok bool, err er
 			s.slots = append(s.slots, slot)
 		}
 	}
+	if err := c.keepMatching(s, p); err != nil {
+		return 0, false, err
+	}
 	if err := c.score(s); err != nil {
 		return 0, false, err
 	}
 	sortHits(s.hits)
 	return kept, true, nil
+}
+
+// keepMatching leaves in s.slots those whose payload fulfils p.
+func (c *Collection) keepMatching(s *scratch, p *filter.Program) error {
+	if p == nil || len(s.slots) == 0 {
+		return nil
+	}
+	slices.Sort(s.slots)
+	kept := s.slots[:0]
+	err := c.eachPayload(slices.Clone(s.slots), func(slot uint32, payload []byte) error {
+		ok, err := p.Match(payload, &s.match.Scratch)
+		if ok {
+			kept = append(kept, slot)
+		}
+		return err
+	})
+	s.slots = kept
+	return err
 }
 
 // score appends the slots in s.slots to the hits. They were current under the
@@ -119,12 +141,22 @@ func (c *Collection) dropOlder(hits []hit) []hit {
 
 // frozenPass scans a copy of live that was taken under the publication lock. Its
 // slots are pinned, so what it finds was the truth at that instant.
-func (c *Collection) frozenPass(ctx context.Context, s *scratch, k int) ([]hit, error) {
+func (c *Collection) frozenPass(ctx context.Context, s *scratch, k int, o *searchOptions) ([]hit, error) {
 	s.pin.hold(&c.applied)
 	c.publish.RLock()
 	live := c.live.Clone()
+	if o.filter != nil {
+		c.bounds(&s.match, o.filter)
+	}
 	c.publish.RUnlock()
-	if err := c.scan(ctx, s, live, k, min(k, live.Len())+spare); err != nil {
+	var set bitmap.Words
+	if o.filter != nil {
+		if err := c.decide(ctx, &s.match, o.filter); err != nil {
+			return nil, err
+		}
+		set = s.match.set
+	}
+	if err := c.scan(ctx, s, live, set, k, min(k, live.Len())+spare); err != nil {
 		return nil, err
 	}
 	s.hits = s.hits[:0]

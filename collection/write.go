@@ -61,8 +61,9 @@ func (c *Collection) enterWrite() error {
 // write is a batch on its way through the log.
 type write struct {
 	record
-	lsn     uint64 // the last LSN that the batch depends on
-	skipped bool   // its position was there already
+	lsn     uint64               // the last LSN that the batch depends on
+	skipped bool                 // its position was there already
+	decide  func() ([]op, error) // says under the writer lock what the batch is; nil: it is known
 }
 
 // writeAPI is a write by a call: after what a stream accepted for the same ids,
@@ -84,8 +85,8 @@ func (c *Collection) writeAPI(ctx context.Context, w *write) error {
 // commit logs, applies and publishes a batch. Until its LSN is given the end of
 // ctx or of closing (nil: never) makes it return with nothing written.
 func (c *Collection) commit(ctx context.Context, w *write, closing <-chan struct{}) error {
-	if n := recordSize(&w.record, c.config.Dim); n > wal.MaxRecord {
-		return fmt.Errorf("%w: the batch is %d bytes, at most %d are written as one", ErrTooLarge, n, wal.MaxRecord)
+	if err := c.checkSize(w); err != nil {
+		return err
 	}
 	if err := c.lockForRoom(ctx, w, closing); err != nil {
 		return err
@@ -103,6 +104,9 @@ func (c *Collection) commit(ctx context.Context, w *write, closing <-chan struct
 	if err := c.resolve(w); err != nil {
 		return err
 	}
+	if err := c.checkSize(w); err != nil {
+		return err
+	}
 	if len(w.ops) == 0 && w.pos == nil {
 		w.lsn = c.wal.Last() // what it saw may not be durable yet
 		return nil
@@ -110,8 +114,20 @@ func (c *Collection) commit(ctx context.Context, w *write, closing <-chan struct
 	return c.logAndApply(w)
 }
 
+// checkSize refuses a batch that is no single record of the log.
+func (c *Collection) checkSize(w *write) error {
+	if n := recordSize(&w.record, c.config.Dim); n > wal.MaxRecord {
+		return fmt.Errorf("%w: the batch is %d bytes, at most %d are written as one", ErrTooLarge, n, wal.MaxRecord)
+	}
+	return nil
+}
+
 // resolve finds the slots that die and drops deletes of what is not there.
-func (c *Collection) resolve(w *write) error {
+func (c *Collection) resolve(w *write) (err error) {
+	if w.decide != nil {
+		w.ops, err = w.decide()
+		return err
+	}
 	c.ids.getAll(len(w.ops), func(i int) uint64 { return w.ops[i].id }, func(i int, slot uint32) {
 		w.ops[i].old = slot
 	})

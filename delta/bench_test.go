@@ -54,7 +54,7 @@ func BenchmarkScan(b *testing.B) {
 func BenchmarkScanSet(b *testing.B) {
 	for _, n := range []uint32{2000, 65536} {
 		_, src, live := full(kernel.Cosine, 384)
-		set := &bitmap.Set{}
+		set := make(bitmap.Words, (n+63)/64)
 		for slot := range n {
 			set.Add(slot)
 		}

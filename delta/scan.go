@@ -24,7 +24,7 @@ type Source interface {
 
 // Scan collects the k nearest of the buffer's slots that are in live and, if it
 // is not nil, in filter. A nil live means all.
-func (b *Buffer) Scan(ctx context.Context, src Source, q *kernel.Query, live, filter *bitmap.Set, top *Top) error {
+func (b *Buffer) Scan(ctx context.Context, src Source, q *kernel.Query, live *bitmap.Set, filter bitmap.Words, top *Top) error {
 	if top.k <= 0 {
 		return ctx.Err()
 	}
@@ -35,7 +35,7 @@ func (b *Buffer) Scan(ctx context.Context, src Source, q *kernel.Query, live, fi
 	last := v.chunks[len(v.chunks)-1]
 	n := last.n.Load()
 	s := newScan(ctx, src, q, top) // after n: the rows of what was added are in its tables
-	s.live, s.filter = probeOf(live), probeOf(filter)
+	s.live, s.filter = probeOf(live, nil), probeOf(nil, filter)
 	for _, c := range v.chunks {
 		end := uint32(chunkSlots)
 		if c == last {
@@ -71,14 +71,14 @@ func (s *scan) chunk(entries []atomic.Uint32) error {
 
 // ScanSet collects the k nearest of the slots in set and, if it is not nil, in
 // filter. A slot that comes into the set meanwhile may be missed.
-func ScanSet(ctx context.Context, src Source, q *kernel.Query, set, filter *bitmap.Set, top *Top) error {
+func ScanSet(ctx context.Context, src Source, q *kernel.Query, set *bitmap.Set, filter bitmap.Words, top *Top) error {
 	if top.k <= 0 {
 		return ctx.Err()
 	}
 	s := newScan(ctx, src, q, top)
 	words := set.Pieces() * bitmap.PieceWords
 	if filter != nil {
-		words = min(words, filter.Pieces()*bitmap.PieceWords)
+		words = min(words, len(filter))
 	}
 	words = min(words, int((uint64(s.codes.Cap())+63)/64))
 	for i := range words {
@@ -98,13 +98,15 @@ func ScanSet(ctx context.Context, src Source, q *kernel.Query, set, filter *bitm
 // probe asks a bitmap about slots that are mostly neighbours, and keeps the
 // word that it looked at last.
 type probe struct {
-	set  *bitmap.Set // nil: every slot is in
-	at   uint32      // which word
-	word uint64
+	set   *bitmap.Set // nil: ask words
+	words bitmap.Words
+	at    uint32 // which word
+	word  uint64
 }
 
-func probeOf(set *bitmap.Set) probe {
-	return probe{set, math.MaxUint32, math.MaxUint64}
+// probeOf asks set, or words, or if both are nil has every slot in.
+func probeOf(set *bitmap.Set, words bitmap.Words) probe {
+	return probe{set, words, math.MaxUint32, math.MaxUint64}
 }
 
 func (p *probe) has(slot uint32) bool {
@@ -119,8 +121,11 @@ func (p *probe) has(slot uint32) bool {
 //go:noinline
 func (p *probe) load(at uint32) {
 	p.at = at
-	if p.set != nil {
+	switch {
+	case p.set != nil:
 		p.word = p.set.Word(int(at))
+	case p.words != nil:
+		p.word = p.words.Word(int(at))
 	}
 }
 

@@ -57,7 +57,7 @@ func TestI5_AScanEqualsTheComparisonOfAllVectors(t *testing.T) {
 		metric := rapid.SampledFrom([]kernel.Metric{kernel.L2, kernel.Cosine, kernel.Dot}).Draw(t, "metric")
 		dim, n := rapid.IntRange(1, 70).Draw(t, "dim"), rapid.Uint32Range(0, 1500).Draw(t, "n")
 		r := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1))
-		src, b, live, filter := newMemory(metric, dim, n), New(), &bitmap.Set{}, &bitmap.Set{}
+		src, b, live, filter := newMemory(metric, dim, n), New(), &bitmap.Set{}, make(bitmap.Words, (n+63)/64)
 		var all, matching []uint32
 		for slot := range n {
 			src.set(slot, kind.draw(r, dim))

@@ -13,7 +13,7 @@ import (
 // Search appends to out[:0] up to k slots nearest to q, nearest first, with
 // their exact distances: those of the graph that are in live (nil: all) and in
 // filter (nil: all). The beam is max(ef, k) wide. q is only read.
-func (g *Graph) Search(ctx context.Context, q *kernel.Query, k, ef int, live, filter *bitmap.Set, out []kernel.Candidate) ([]kernel.Candidate, error) {
+func (g *Graph) Search(ctx context.Context, q *kernel.Query, k, ef int, live *bitmap.Set, filter bitmap.Words, out []kernel.Candidate) ([]kernel.Candidate, error) {
 	out = out[:0]
 	if k < 1 {
 		return out, ctx.Err()

@@ -32,7 +32,10 @@ type walk struct {
 }
 
 // wanted says which slots may be results; nil sets want all.
-type wanted struct{ live, filter *bitmap.Set }
+type wanted struct {
+	live   *bitmap.Set
+	filter bitmap.Words
+}
 
 func (w wanted) has(slot uint32) bool {
 	return (w.live == nil || w.live.Has(slot)) && (w.filter == nil || w.filter.Has(slot))

@@ -17,7 +17,7 @@ import (
 // Search appends to out[:0] up to k of the slots that coder/hnsw finds near q
 // with beam ef, those in live and in filter (nil: all), nearest first. Slots
 // that are not wanted are made up for by asking for more.
-func (g *Graph) Search(ctx context.Context, q *kernel.Query, k, ef int, live, filter *bitmap.Set, out []kernel.Candidate) ([]kernel.Candidate, error) {
+func (g *Graph) Search(ctx context.Context, q *kernel.Query, k, ef int, live *bitmap.Set, filter bitmap.Words, out []kernel.Candidate) ([]kernel.Candidate, error) {
 	out = out[:0]
 	n := g.Len()
 	if k < 1 || n == 0 {
@@ -55,7 +55,7 @@ func (g *Graph) nearest(vec []float32, want int) (nodes []graph.Node[uint32], er
 }
 
 // score appends the wanted nodes with their distances, sorted.
-func (g *Graph) score(q *kernel.Query, nodes []graph.Node[uint32], live, filter *bitmap.Set, out []kernel.Candidate) ([]kernel.Candidate, error) {
+func (g *Graph) score(q *kernel.Query, nodes []graph.Node[uint32], live *bitmap.Set, filter bitmap.Words, out []kernel.Candidate) ([]kernel.Candidate, error) {
 	codes, vecs := g.src.Codes(), g.src.Vectors()
 	var slot [1]uint32
 	var dist [1]float32

@@ -4,6 +4,8 @@
 //	Set ──> directory (copied to grow) ──> piece: 1024 words = 65 536 slots
 //	                                   └─> piece ...            never moves
 //
+//	Words ─> []uint64, one goroutine's own: what a filter comes to, and/or/not by word
+//
 // Two sets decide where a point is searched: live, owned by a collection, and
 // in-graph, owned by each graph. Their difference is the delta.
 //
@@ -16,6 +18,8 @@
 // Concurrency: Has, Len, Next, All, Word and Clone may run beside writers.
 // Add and Remove are atomic per bit and may run beside each other.
 //
-// What it does not do: compress. Filters and field indexes, which are sparse
-// and long-lived, are another structure.
+// Words belong to one goroutine.
+//
+// What it does not do: compress. Field indexes, which are sparse and long-lived,
+// are another structure.
 package bitmap

@@ -141,6 +141,50 @@ func (s *Store) Payloads(slots []uint32, into [][]byte) error {
 	}))
 }
 
+// farAhead is over how many slots that are not asked for VisitPayloads reads on
+// before it looks the next one up.
+const farAhead = 16
+
+// VisitPayloads calls fn with the payloads of those of slots, which ascend, that
+// have one, as they were at one moment; i is the slot's place. The payload is
+// valid during the call only.
+func (s *Store) VisitPayloads(slots []uint32, fn func(i int, payload []byte) error) error {
+	return s.wrap(s.back.view(func(r reader) error {
+		for i := 0; i < len(slots); {
+			next := i
+			err := r.scan(payloads, slotKey(slots[i]), func(key, value []byte) (bool, error) {
+				if len(key) != 4 {
+					return false, fmt.Errorf("payload %x: %w", key, codec.ErrCorrupt)
+				}
+				slot := binary.BigEndian.Uint32(key)
+				for next < len(slots) && slots[next] < slot {
+					next++
+				}
+				if next == len(slots) || slots[next]-slot > farAhead {
+					return false, nil
+				}
+				if slots[next] > slot {
+					return true, nil
+				}
+				b, err := unseal(payloads, key, value)
+				if err != nil {
+					return false, err
+				}
+				next++
+				return next < len(slots), fn(next-1, b)
+			})
+			if err != nil {
+				return err
+			}
+			if next == i { // nothing from slots[i] on
+				break
+			}
+			i = next
+		}
+		return nil
+	}))
+}
+
 // EachPayload calls fn with the slots that have payloads and the payloads, in
 // ascending order, a batch of them in each of several transactions, so that none
 // outlives a batch. What is committed meanwhile may or may not be seen.

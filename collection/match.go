@@ -1,0 +1,115 @@
+package collection
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/tarndb/tarn/internal/bitmap"
+	"github.com/tarndb/tarn/internal/codec"
+	"github.com/tarndb/tarn/internal/filter"
+)
+
+// matchBatch is how many payloads are read at a time to decide a filter.
+const matchBatch = 1024
+
+// match returns the live slots whose payload fulfils p, as it was at one instant
+// under the publication lock; the slots of s are pinned. nil if p is nil: all.
+//
+//	indexes ──> must ⊆ matching ⊆ may ──> payloads of may \ must are looked at
+//
+// By I5 a point that moves later is found in the ring of moves.
+func (c *Collection) match(ctx context.Context, s *scratch, p *filter.Program) (bitmap.Words, error) {
+	if p == nil {
+		return nil, nil
+	}
+	m := &s.match
+	c.publish.RLock()
+	c.bounds(m, p)
+	c.publish.RUnlock()
+	return m.set, c.decide(ctx, m, p)
+}
+
+// bounds fills m.set with live slots that match and m.may with those that may. The
+// publication lock is held.
+func (c *Collection) bounds(m *matcher, p *filter.Program) {
+	m.may = c.live.Words(m.may)
+	if cap(m.set) < len(m.may) {
+		m.set = make(bitmap.Words, len(m.may))
+	}
+	m.set = m.set[:len(m.may)]
+	clear(m.set)
+}
+
+// decide looks at the payloads of what is in m.may and not in m.set, and adds what
+// matches to m.set.
+func (c *Collection) decide(ctx context.Context, m *matcher, p *filter.Program) error {
+	m.may.AndNot(m.set)
+	for from, more := uint32(0), true; more; {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		m.slots = m.slots[:0]
+		for more && len(m.slots) < matchBatch {
+			var slot uint32
+			if slot, more = m.may.Next(from); more {
+				m.slots = append(m.slots, slot)
+				from = slot + 1
+				more = from != 0
+			}
+		}
+		if err := c.decideBatch(m, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Collection) decideBatch(m *matcher, p *filter.Program) error {
+	return c.eachPayload(m.slots, func(slot uint32, payload []byte) error {
+		ok, err := p.Match(payload, &m.Scratch)
+		if err != nil {
+			return fmt.Errorf("slot %d: %w", slot, err)
+		}
+		if ok {
+			m.set.Add(slot)
+		}
+		return nil
+	})
+}
+
+// eachPayload calls fn with the payload of each of slots, which ascend and are
+// pinned or held by the writer lock; nil where there is none. The payload is valid
+// during the call.
+func (c *Collection) eachPayload(slots []uint32, fn func(slot uint32, payload []byte) error) error {
+	var stored []uint32
+	for _, slot := range slots {
+		if !c.store.HasPayload(slot) {
+			if err := fn(slot, nil); err != nil {
+				return err
+			}
+			continue
+		}
+		data, ok := c.payloads.get(slot)
+		if !ok {
+			stored = append(stored, slot)
+			continue
+		}
+		if err := fn(slot, data); err != nil {
+			return err
+		}
+	}
+	seen := 0
+	if len(stored) > 0 {
+		err := c.meta.VisitPayloads(stored, func(i int, data []byte) error {
+			seen++
+			return fn(stored[i], data)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if seen != len(stored) {
+		return fmt.Errorf("%s: %w: %d payloads are missing", metaName, codec.ErrCorrupt, len(stored)-seen)
+	}
+	return nil
+}

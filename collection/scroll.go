@@ -1,0 +1,170 @@
+package collection
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/tarndb/tarn/internal/bitmap"
+	"github.com/tarndb/tarn/internal/filter"
+)
+
+// place is a point that a listing has come to: where it was at one instant.
+type place struct {
+	id   uint64
+	slot uint32
+}
+
+const (
+	// minPage and maxPage bound how many points a listing looks at together.
+	minPage = 64
+	maxPage = 4096
+)
+
+// errEnough ends a page when the limit is reached.
+var errEnough = errors.New("enough")
+
+// Scroll returns up to limit points with ids from from on whose payload fulfils f
+// (nil: all), in the order of their ids. The next page begins at the last id plus
+// one. What is there and matches throughout is on exactly one page; a point that is
+// written meanwhile is shown as it was at some instant of the call.
+func (c *Collection) Scroll(ctx context.Context, from uint64, limit int, f filter.Filter) ([]Point, error) {
+	if err := c.gate.enter(); err != nil {
+		return nil, c.wrap(err)
+	}
+	defer c.gate.leave()
+	p, err := listing(limit, f)
+	if err != nil {
+		return nil, c.wrap(err)
+	}
+	l := list{c: c, s: c.takeScratch(), limit: limit, filter: p}
+	defer c.putScratch(l.s)
+	err = guard(func() error { return l.byID(ctx, from) })
+	return l.out, c.wrap(err)
+}
+
+// listing checks the arguments of a listing.
+func listing(limit int, f filter.Filter) (*filter.Program, error) {
+	if limit < 1 {
+		return nil, fmt.Errorf("%w: limit is %d: it must be at least 1", ErrInvalidArgument, limit)
+	}
+	if f == nil {
+		return nil, nil
+	}
+	return filter.Compile(f)
+}
+
+// list is a Scroll under way.
+type list struct {
+	c      *Collection
+	s      *scratch
+	limit  int
+	filter *filter.Program
+	page   []place
+	out    []Point
+}
+
+// byID reads page after page until there are enough points or no more.
+func (l *list) byID(ctx context.Context, from uint64) error {
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		want := min(max(l.limit-len(l.out), minPage), maxPage)
+		l.nextIDs(from, want)
+		if len(l.page) == 0 {
+			return nil
+		}
+		last := l.page[len(l.page)-1].id
+		if err := l.read(); err != nil || len(l.page) < want || last == math.MaxUint64 {
+			if errors.Is(err, errEnough) {
+				err = nil
+			}
+			return err
+		}
+		from = last + 1
+	}
+}
+
+// nextIDs fills the page with the want smallest ids from from on, of the points that
+// may match at this instant. Their slots are pinned.
+func (l *list) nextIDs(from uint64, want int) {
+	set := l.candidates()
+	l.page = l.page[:0]
+	bound := uint64(math.MaxUint64)
+	for slot := range set.All() {
+		id := l.c.store.ID(slot)
+		if id < from || id > bound {
+			continue
+		}
+		l.page = append(l.page, place{id, slot})
+		if len(l.page) == 2*want+1 {
+			l.sortPage(want)
+			bound = l.page[want-1].id
+		}
+	}
+	l.sortPage(want)
+}
+
+func (l *list) sortPage(want int) {
+	slices.SortFunc(l.page, func(a, b place) int {
+		if a.id < b.id {
+			return -1
+		}
+		return 1
+	})
+	l.page = l.page[:min(want, len(l.page))]
+}
+
+// candidates returns the live slots that indexes do not rule out. From then on they
+// are pinned.
+func (l *list) candidates() bitmap.Words {
+	c, m := l.c, &l.s.match
+	l.s.pin.hold(&c.applied)
+	c.publish.RLock()
+	defer c.publish.RUnlock()
+	if l.filter != nil {
+		c.bounds(m, l.filter)
+		return m.may
+	}
+	m.may = c.live.Words(m.may)
+	return m.may
+}
+
+// read adds the points of the page that match, until there are enough.
+func (l *list) read() error {
+	slots := make([]uint32, len(l.page))
+	for i, p := range l.page {
+		slots[i] = p.slot
+	}
+	data := make([][]byte, len(slots))
+	if err := l.c.payloads.read(l.c.meta, slots, l.c.store.HasPayload, data); err != nil {
+		return err
+	}
+	for i, p := range l.page {
+		if l.filter != nil {
+			ok, err := l.filter.Match(data[i], &l.s.match.Scratch)
+			if err != nil {
+				return err
+			}
+			if !ok {
+				continue
+			}
+		}
+		v, err := l.c.store.Vector(p.slot, nil)
+		if err != nil {
+			return err
+		}
+		payload, err := decodePayload(data[i])
+		if err != nil {
+			return err
+		}
+		l.out = append(l.out, Point{ID: p.id, Vector: v, Payload: payload})
+		if len(l.out) == l.limit {
+			return errEnough
+		}
+	}
+	return nil
+}
