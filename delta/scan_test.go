@@ -235,13 +235,13 @@ func TestI6_AScanDoesNotAllocate(t *testing.T) {
 	var q kernel.Query
 	q.Set(kernel.Cosine, clustered(r, 32, 10, 0.5))
 	var top Top
-	out := make([]kernel.Candidate, 0, 100)
+	out, filter := make([]kernel.Candidate, 0, 100), set.Words(nil)
 	ctx := context.Background()
 	require.Zero(t, testing.AllocsPerRun(20, func() {
 		top.Reset(100)
 		_ = b.Scan(ctx, src, &q, set, nil, &top)
 		top.Reset(100)
-		_ = ScanSet(ctx, src, &q, set, set, &top)
+		_ = ScanSet(ctx, src, &q, set, filter, &top)
 		out = top.Results(out[:0])
 	}))
 	require.Len(t, out, 100)
@@ -296,7 +296,7 @@ func TestI1_ASlotThatMovesToTheGraphIsFoundInOneOfTheTwo(t *testing.T) {
 				near.Reset(1)
 				far.Reset(1)
 				assert.NoError(t, b.Scan(t.Context(), src, &q, live, nil, &near))
-				assert.NoError(t, ScanSet(t.Context(), src, &q, graph, live, &far)) // after the delta
+				assert.NoError(t, ScanSet(t.Context(), src, &q, graph, live.Words(nil), &far)) // after the delta
 				found := append(near.Results(nil), far.Results(nil)...)
 				assert.True(t, len(found) > 0 && (found[0].Dist == 0 || found[len(found)-1].Dist == 0), "slot %d", slot)
 			}
