@@ -6,6 +6,7 @@ require (
 	github.com/cespare/xxhash/v2 v2.3.0 // library: the 64-bit digest of the live sidecar entries, and whole-file sums in internal/meta
 	github.com/coder/hnsw v0.6.1 // library: EngineCoder, the baseline behind hnsw/coder
 	github.com/edsrzf/mmap-go v1.2.0 // library: maps files, in internal/vfs only
+	github.com/klauspost/compress v1.20.3 // library: s2 for the blocks of a backup, in internal/archive only
 	github.com/schollz/progressbar/v3 v3.19.1 // command: progress on a terminal
 	github.com/stretchr/testify v1.12.1 // tests
 	github.com/urfave/cli/v3 v3.11.0 // command: flags, help, completion
