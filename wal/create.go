@@ -10,7 +10,11 @@ import (
 // Create makes a log in a folder that has none: its first segment, which begins
 // with record 1, is there whole or not at all. The folder's own name is the
 // caller's to make durable.
-func Create(fsys vfs.FS, opts Options) error {
+func Create(fsys vfs.FS, opts Options) error { return CreateAt(fsys, opts, 1) }
+
+// CreateAt is Create for a collection whose records before first are in a
+// checkpoint already: a restored one.
+func CreateAt(fsys vfs.FS, opts Options, first uint64) error {
 	opts = opts.withDefaults()
 	if err := opts.validate(); err != nil {
 		return err
@@ -22,7 +26,7 @@ func Create(fsys vfs.FS, opts Options) error {
 	if len(segs) > 0 {
 		return fmt.Errorf("wal %s: %w", segs[0].name, fs.ErrExist)
 	}
-	h := header{uuid: opts.UUID, first: 1}
+	h := header{uuid: opts.UUID, first: first}
 	f, err := writeSegment(fsys, segmentName(h.first), &h, nil, min(firstSize, opts.SegmentSize))
 	if err != nil {
 		return err

@@ -185,19 +185,25 @@ func (s *Store) VisitPayloads(slots []uint32, fn func(i int, payload []byte) err
 	}))
 }
 
+// PayloadsFrom returns some of the slots from from on that have payloads, in
+// ascending order, with copies of the payloads: about a MiB of them, none only if
+// there is none.
+func (s *Store) PayloadsFrom(from uint32) (slots []uint32, values [][]byte, err error) {
+	err = s.back.view(func(r reader) (err error) {
+		slots, values, err = payloadBatch(r, from)
+		return err
+	})
+	return slots, values, s.wrap(err)
+}
+
 // EachPayload calls fn with the slots that have payloads and the payloads, in
 // ascending order, a batch of them in each of several transactions, so that none
 // outlives a batch. What is committed meanwhile may or may not be seen.
 func (s *Store) EachPayload(fn func(slot uint32, payload []byte) error) error {
 	for from, more := uint32(0), true; more; {
-		var slots []uint32
-		var values [][]byte
-		err := s.back.view(func(r reader) (err error) {
-			slots, values, err = payloadBatch(r, from)
-			return err
-		})
+		slots, values, err := s.PayloadsFrom(from)
 		if err != nil {
-			return s.wrap(err)
+			return err
 		}
 		for i, slot := range slots {
 			if err := fn(slot, values[i]); err != nil {

@@ -1,0 +1,240 @@
+package tarn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+
+	"github.com/tarndb/tarn/collection"
+	"github.com/tarndb/tarn/internal/archive"
+	"github.com/tarndb/tarn/internal/codec"
+	"github.com/tarndb/tarn/internal/vfs"
+)
+
+// A backup is an archive of blocks (internal/archive). Per collection, in the
+// order of their names: a block of kind 1 with its name, then what
+// collection.Backup writes, kinds 2 and up. Wire format.
+const blockName = 1
+
+// restoreSuffix ends the name of a folder beside the one that Restore makes,
+// until all of it has been checked.
+const restoreSuffix = ".restoring"
+
+// Backup writes the whole database to w while writes and searches go on: each
+// collection as it is at one moment after the call, with its configuration
+// (streaming included) and its places in sources. What w takes is checked by
+// Restore to the last bit; it is compressed where that pays. A backup that ended
+// with an error is none.
+func (db *DB) Backup(ctx context.Context, w io.Writer) error {
+	if err := db.backup(ctx, w); err != nil {
+		return fmt.Errorf("backup of database %q: %w", db.path, err)
+	}
+	return nil
+}
+
+func (db *DB) backup(ctx context.Context, w io.Writer) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if db.isClosed() {
+		return ErrClosed
+	}
+	out := archive.NewWriter(w, newUUID())
+	for _, name := range db.Collections() {
+		c, err := db.Collection(name)
+		if errors.Is(err, ErrNotFound) {
+			continue // dropped since
+		}
+		if err != nil {
+			return err
+		}
+		if err := out.Write(blockName, []byte(name)); err != nil {
+			return err
+		}
+		if err := collection.Backup(ctx, c, out); err != nil {
+			return err
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if db.isClosed() {
+		return ErrClosed
+	}
+	return out.Close()
+}
+
+func (db *DB) isClosed() bool {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	return db.closed
+}
+
+// Restore makes, at path, the database that Backup wrote. Nothing may be at path
+// (ErrExists). All is checked, written beside path, made durable and opened once
+// before it gets its name; after an error, ErrCorrupt for one, nothing is left.
+// The restored database is one of its own: what is written to it and to the one
+// that was backed up never mixes.
+func Restore(ctx context.Context, path string, r io.Reader) error {
+	if err := restore(ctx, path, r); err != nil {
+		return fmt.Errorf("restore database %q: %w", path, err)
+	}
+	return nil
+}
+
+func restore(ctx context.Context, path string, r io.Reader) error {
+	if path == "" {
+		return fmt.Errorf("%w: the path is empty", ErrInvalidArgument)
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return err
+	}
+	parent, err := vfs.CreateOS(filepath.Dir(abs))
+	if err != nil {
+		return err
+	}
+	defer parent.Close() // nothing was written through it that is not synced
+	return restoreIn(ctx, parent, filepath.Base(abs), r)
+}
+
+// restoreIn makes the folder name in parent.
+//
+//	lock name.restoring ──> lay out, check, fsync ──> open, close ──> rename ──> fsync parent
+func restoreIn(ctx context.Context, parent vfs.FS, name string, r io.Reader) (err error) {
+	if err := mustNotExist(parent, name); err != nil {
+		return err
+	}
+	in, err := archive.NewReader(r)
+	if err != nil {
+		return err
+	}
+	tmp := name + restoreSuffix
+	dir, lock, err := claim(parent, tmp)
+	if err != nil {
+		return err
+	}
+	points, err := layOutAll(ctx, dir, in)
+	if err == nil {
+		err = dir.SyncDir(".")
+	}
+	err = errors.Join(err, lock.Close(), dir.Close())
+	if err == nil {
+		err = tryOut(parent, tmp, points)
+	}
+	if err == nil {
+		err = mustNotExist(parent, name)
+	}
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err == nil {
+		err = parent.Rename(tmp, name)
+	}
+	if err != nil {
+		return errors.Join(err, parent.RemoveAll(tmp))
+	}
+	return parent.SyncDir(".")
+}
+
+func mustNotExist(parent vfs.FS, name string) error {
+	_, err := parent.Stat(name)
+	switch {
+	case err == nil:
+		return ErrExists
+	case isNotExist(err):
+		return nil
+	}
+	return err
+}
+
+// claim makes the temporary folder, empty and locked: of two restores to one path
+// the second gets ErrLocked, and what a killed one left is removed.
+func claim(parent vfs.FS, tmp string) (dir vfs.FS, lock io.Closer, err error) {
+	if mustNotExist(parent, tmp) == nil {
+		if err := parent.Mkdir(tmp); err != nil {
+			return nil, nil, err
+		}
+	}
+	if dir, err = parent.Sub(tmp); err != nil {
+		return nil, nil, err
+	}
+	if lock, err = dir.Lock(lockName, false); err != nil {
+		return nil, nil, errors.Join(err, dir.Close())
+	}
+	entries, err := dir.List(".")
+	for _, e := range entries {
+		if err == nil && e.Name != lockName {
+			err = dir.RemoveAll(e.Name)
+		}
+	}
+	if err != nil {
+		return nil, nil, errors.Join(err, lock.Close(), dir.Close())
+	}
+	return dir, lock, nil
+}
+
+// layOutAll makes every collection of the archive, and returns how many points
+// each has.
+func layOutAll(ctx context.Context, dir vfs.FS, in *archive.Reader) (map[string]int, error) {
+	if err := prepareLayout(dir, false); err != nil {
+		return nil, err
+	}
+	home, err := dir.Sub(homeName)
+	if err != nil {
+		return nil, err
+	}
+	defer home.Close() // synced below
+	points := map[string]int{}
+	for {
+		kind, data, err := in.Next()
+		if errors.Is(err, io.EOF) {
+			return points, home.SyncDir(".")
+		}
+		if err != nil {
+			return nil, err
+		}
+		name := string(data)
+		if _, twice := points[name]; kind != blockName || twice || checkName(name) != nil {
+			return nil, fmt.Errorf("backup: %w: a block of kind %d where a collection begins", ErrCorrupt, kind)
+		}
+		if points[name], err = restoreCollection(ctx, home, name, in); err != nil {
+			return nil, fmt.Errorf("collection %q: %w", name, err)
+		}
+	}
+}
+
+func restoreCollection(ctx context.Context, home vfs.FS, name string, in *archive.Reader) (int, error) {
+	if err := home.Mkdir(name); err != nil {
+		return 0, err
+	}
+	dir, err := home.Sub(name)
+	if err != nil {
+		return 0, err
+	}
+	r, err := collection.Restore(ctx, dir, in, newUUID(), DefaultMaxDim)
+	return r.Live, errors.Join(err, dir.Close())
+}
+
+// tryOut opens what was restored, without writing, and counts.
+func tryOut(parent vfs.FS, tmp string, points map[string]int) error {
+	dir, err := parent.Sub(tmp)
+	if err != nil {
+		return err
+	}
+	db, err := openDB(dir, tmp, (&Options{ReadOnly: true}).withDefaults())
+	if err != nil {
+		return errors.Join(err, dir.Close())
+	}
+	for name, want := range points {
+		if c := db.collections[name]; c == nil || c.Len() != want {
+			err = errors.Join(err, fmt.Errorf("collection %q: %w: it does not hold the %d points that were written", name, codec.ErrCorrupt, want))
+		}
+	}
+	return errors.Join(err, db.Close())
+}

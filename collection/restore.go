@@ -1,0 +1,319 @@
+package collection
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/tarndb/tarn/hnsw"
+	"github.com/tarndb/tarn/internal/bitmap"
+	"github.com/tarndb/tarn/internal/codec"
+	"github.com/tarndb/tarn/internal/meta"
+	"github.com/tarndb/tarn/internal/vecfile"
+	"github.com/tarndb/tarn/internal/vfs"
+	"github.com/tarndb/tarn/wal"
+)
+
+// BlockReader hands out what Backup wrote.
+type BlockReader interface {
+	Next() (kind uint8, data []byte, err error)
+}
+
+// Restored is what Restore made.
+type Restored struct {
+	Live int
+	LSN  uint64
+}
+
+// Restore lays out, in the empty folder fs, the collection that a Backup wrote to
+// in, under a uuid of its own: files of the two never pass for each other's. All
+// is durable when it returns, but for the folder's own name; after an error the
+// folder is for the caller to remove.
+//
+//	config ──> meta.db          rows ──> slot files, codes made anew ─┐
+//	graph  ──> graph-1.snap            └> payloads ──> meta.db       ├──> checkpoint
+//	moment ──> a log that begins behind it                           ┘
+func Restore(ctx context.Context, fs vfs.FS, in BlockReader, uuid [16]byte, maxDim int) (Restored, error) {
+	r := &restore{fs: fs, in: in, uuid: uuid, maxDim: maxDim, live: &bitmap.Set{}, positions: map[string]uint64{}, payloads: map[uint32][]byte{}}
+	err := r.run(ctx)
+	err = errors.Join(err, r.close())
+	return Restored{Live: r.live.Len(), LSN: r.moment.lsn}, err
+}
+
+type restore struct {
+	fs     vfs.FS
+	in     BlockReader
+	uuid   [16]byte // of the new collection
+	maxDim int
+
+	from      [16]byte // uuid of the collection that was backed up
+	config    Config
+	stored    []byte // the configuration as it is stored
+	moment    archived
+	positions map[string]uint64
+	live      *bitmap.Set
+	rows      uint32
+	next      uint64 // slots of later rows are at or above it
+
+	graph     vfs.File
+	graphSize int64
+	snapshot  hnsw.Saved
+	slots     vfs.FS
+	store     *vecfile.Store
+	meta      *meta.Store
+	entries   []vecfile.Entry
+	payloads  map[uint32][]byte
+	waiting   int // bytes of payloads
+}
+
+func (r *restore) run(ctx context.Context) error {
+	kind, data, err := r.in.Next()
+	if err != nil {
+		return err
+	}
+	if kind != blockConfig {
+		return unexpected(kind)
+	}
+	if err := r.begin(data); err != nil {
+		return err
+	}
+	stage := byte(blockGraph) // the lowest kind that may come
+	for kind != blockDone {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if kind, data, err = r.in.Next(); err != nil {
+			return noEnd(err)
+		}
+		if kind < stage || kind > blockMoment && stage <= blockMoment {
+			return unexpected(kind)
+		}
+		stage = kind
+		if kind == blockMoment {
+			stage++
+		}
+		if err := r.block(kind, data); err != nil {
+			return err
+		}
+	}
+	return r.finish()
+}
+
+// unexpected: the blocks are whole, and not in the order in which Backup writes.
+func unexpected(kind uint8) error {
+	return fmt.Errorf("backup: %w: a block of kind %d out of its place", codec.ErrCorrupt, kind)
+}
+
+// noEnd turns an orderly end of the archive in the middle of a collection into
+// damage.
+func noEnd(err error) error {
+	if errors.Is(err, io.EOF) {
+		return fmt.Errorf("backup: %w: it ends in the middle of a collection", codec.ErrCorrupt)
+	}
+	return err
+}
+
+func (r *restore) block(kind uint8, data []byte) error {
+	switch kind {
+	case blockGraph:
+		return r.addGraph(data)
+	case blockMoment:
+		return r.setMoment(data)
+	case blockPositions:
+		return decodePositions(data, r.positions)
+	case blockRows:
+		return r.addRows(data)
+	case blockDone:
+		return nil
+	}
+	return unexpected(kind)
+}
+
+// begin makes the folders and the tables.
+func (r *restore) begin(data []byte) (err error) {
+	c := codec.NewCursor(data)
+	copy(r.from[:], c.Bytes(len(r.from)))
+	v := c.U32()
+	r.stored = append([]byte(nil), c.Rest()...)
+	if err := c.Err(); err != nil {
+		return err
+	}
+	if v != archiveVersion {
+		return fmt.Errorf("backup: %w: of version %d, this program reads %d", codec.ErrVersion, v, archiveVersion)
+	}
+	if r.config, err = decodeConfig(r.stored, r.maxDim); err != nil {
+		return err
+	}
+	for _, dir := range []string{slotName, walName} {
+		if err := r.fs.Mkdir(dir); err != nil {
+			return err
+		}
+	}
+	if r.slots, err = r.fs.Sub(slotName); err != nil {
+		return err
+	}
+	r.store, err = vecfile.Open(r.slots, vecfile.Config{Dim: r.config.Dim, Metric: r.config.Metric.kernel(), UUID: r.uuid}, 0)
+	if err != nil {
+		return err
+	}
+	r.meta, err = meta.Create(r.fs, metaName, r.stored, r.uuid)
+	return err
+}
+
+func (r *restore) addGraph(data []byte) (err error) {
+	if r.graph == nil {
+		if r.graph, err = r.fs.Create(r.graphName()); err != nil {
+			return err
+		}
+	}
+	n, err := r.graph.WriteAt(data, r.graphSize)
+	r.graphSize += int64(n)
+	return err
+}
+
+func (r *restore) graphName() string { return fmt.Sprintf("%s%d%s", snapshotPrefix, 1, snapshotSuffix) }
+
+func (r *restore) setMoment(data []byte) (err error) {
+	if r.moment, err = decodeArchived(data); err != nil {
+		return err
+	}
+	if uint64(r.graphSize) != r.moment.graphBytes {
+		return fmt.Errorf("backup: %w: a graph of %d bytes, it should have %d", codec.ErrCorrupt, r.graphSize, r.moment.graphBytes)
+	}
+	return r.adoptGraph()
+}
+
+// adoptGraph checks the graph's file as a whole and makes it the new
+// collection's.
+func (r *restore) adoptGraph() error {
+	if r.graph == nil {
+		return nil
+	}
+	if r.graphSize > maxMap {
+		return fmt.Errorf("%s: %d bytes cannot be mapped", r.graphName(), r.graphSize)
+	}
+	m, err := r.graph.Map(0, int(r.graphSize), vfs.MapCopy)
+	if err != nil {
+		return err
+	}
+	err = guard(func() error {
+		var err error
+		if r.snapshot, err = hnsw.Adopt(m.Bytes(), r.moment.graphCRC, r.from, r.uuid); err != nil {
+			return err
+		}
+		_, err = r.graph.WriteAt(m.Bytes(), 0)
+		return err
+	})
+	if err == nil {
+		err = r.graph.Sync()
+	}
+	return errors.Join(err, m.Close())
+}
+
+// payloadBytes are committed at a time.
+const payloadBytes = 32 << 20
+
+func (r *restore) addRows(data []byte) error {
+	rows, vectors, err := decodeRows(data, r.config.Dim)
+	if err != nil || len(rows) == 0 {
+		return err
+	}
+	r.entries = r.entries[:0]
+	for i := range rows {
+		row := &rows[i]
+		if uint64(row.slot) < r.next || row.slot >= r.moment.slots || row.lsn > r.moment.lsn {
+			return fmt.Errorf("backup: %w: slot %d, written by %d, out of its place", codec.ErrCorrupt, row.slot, row.lsn)
+		}
+		r.next = uint64(row.slot) + 1
+		r.entries = append(r.entries, vecfile.Entry{
+			Slot: row.slot, ID: row.id, LSN: row.lsn, Payload: row.payload != nil,
+			Vector: vectors[i*r.config.Dim : (i+1)*r.config.Dim],
+		})
+		if row.live {
+			r.live.Add(row.slot)
+		}
+		if row.payload != nil {
+			r.payloads[row.slot] = append(make([]byte, 0, len(row.payload)), row.payload...)
+			r.waiting += len(row.payload)
+		}
+	}
+	r.rows += uint32(len(rows))
+	if err := r.store.Reserve(uint32(r.next)); err != nil {
+		return err
+	}
+	if err := r.store.Write(r.entries); err != nil {
+		return err
+	}
+	if r.waiting < payloadBytes {
+		return nil
+	}
+	return r.commitPayloads()
+}
+
+func (r *restore) commitPayloads() error {
+	if len(r.payloads) == 0 {
+		return nil
+	}
+	err := r.meta.Commit(meta.Update{Payloads: r.payloads})
+	clear(r.payloads)
+	r.waiting = 0
+	return err
+}
+
+// finish makes the checkpoint, after all that it speaks of.
+func (r *restore) finish() error {
+	m := &r.moment
+	if r.rows != m.rows || r.live.Len() != int(m.live) || uint64(len(r.positions)) != m.positions {
+		return fmt.Errorf("backup: %w: %d rows, %d live, %d positions; it should have %d, %d, %d",
+			codec.ErrCorrupt, r.rows, r.live.Len(), len(r.positions), m.rows, m.live, m.positions)
+	}
+	if err := r.store.Reserve(m.slots); err != nil {
+		return err
+	}
+	if err := r.store.Sync(); err != nil {
+		return err
+	}
+	digest, err := r.store.Digest(r.live)
+	if err != nil {
+		return err
+	}
+	if err := r.commitPayloads(); err != nil {
+		return err
+	}
+	ck := meta.Checkpoint{LSN: m.lsn, Slots: m.slots, Live: r.live, Digest: digest, Generation: 1, UUID: r.uuid}
+	if r.graph != nil {
+		ck.Snapshot, ck.SnapshotCRC = r.graphName(), r.snapshot.CRC
+	}
+	if err := r.meta.Commit(meta.Update{Checkpoint: &ck, Positions: r.positions}); err != nil {
+		return err
+	}
+	return errors.Join(r.createLog(), r.fs.SyncDir("."))
+}
+
+// createLog makes the log that goes on behind the moment.
+func (r *restore) createLog() error {
+	dir, err := r.fs.Sub(walName)
+	if err != nil {
+		return err
+	}
+	err = wal.CreateAt(dir, wal.Options{UUID: r.uuid}, r.moment.lsn+1)
+	return errors.Join(err, dir.Close())
+}
+
+func (r *restore) close() error {
+	var errs []error
+	if r.graph != nil {
+		errs = append(errs, r.graph.Close())
+	}
+	if r.store != nil {
+		errs = append(errs, r.store.Close())
+	}
+	if r.slots != nil {
+		errs = append(errs, r.slots.Close())
+	}
+	if r.meta != nil {
+		errs = append(errs, r.meta.Close())
+	}
+	return errors.Join(errs...)
+}
