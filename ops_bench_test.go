@@ -41,7 +41,7 @@ func copyFolder(t testing.TB, from, to string) {
 // real size against a durable copy of its folder, in turn; the medians' ratios are
 // rates: above 1 is quicker than the copy.
 func BenchmarkBackup(b *testing.B) {
-	const n, dim = 40_000, 384
+	const n, dim = 30_000, 384
 	c, db, path := newCollection(b, tarn.CollectionConfig{Dim: dim, Metric: tarn.Cosine}, nil)
 	r := newRand(1)
 	for i := 0; i < n; i += 1_000 {
@@ -49,6 +49,10 @@ func BenchmarkBackup(b *testing.B) {
 	}
 	require.NoError(b, c.Checkpoint(ctx))
 	c, db = reopen(b, db, path, nil)
+	for c.Stats().InDelta > 0 {
+		time.Sleep(10 * time.Millisecond)
+	}
+	require.NoError(b, c.Checkpoint(ctx))
 	size := c.Stats().DiskBytes
 	dir := b.TempDir()
 	timed := func(fn func()) time.Duration {

@@ -35,7 +35,7 @@ type Restored struct {
 //	graph  ──> graph-1.snap            └> payloads ──> meta.db       ├──> checkpoint
 //	moment ──> a log that begins behind it                           ┘
 func Restore(ctx context.Context, fs vfs.FS, in BlockReader, uuid [16]byte, maxDim int) (Restored, error) {
-	r := &restore{fs: fs, in: in, uuid: uuid, maxDim: maxDim, live: &bitmap.Set{}, positions: map[string]uint64{}, payloads: map[uint32][]byte{}}
+	r := &restore{fs: fs, in: in, uuid: uuid, maxDim: maxDim, live: &bitmap.Set{}, positions: map[string]uint64{}, payloads: map[uint32][]byte{}, syncing: make(chan struct{}, 1)}
 	err := r.run(ctx)
 	err = errors.Join(err, r.close())
 	return Restored{Live: r.live.Len(), LSN: r.moment.lsn}, err
@@ -64,7 +64,9 @@ type restore struct {
 	meta      *meta.Store
 	entries   []vecfile.Entry
 	payloads  map[uint32][]byte
-	waiting   int // bytes of payloads
+	waiting   int           // bytes of payloads
+	unsynced  int           // bytes of vectors since the last fsync was asked for
+	syncing   chan struct{} // a token: an fsync beside the reading is under way
 }
 
 func (r *restore) run(ctx context.Context) error {
@@ -245,10 +247,31 @@ func (r *restore) addRows(data []byte) error {
 	if err := r.store.Write(r.entries); err != nil {
 		return err
 	}
+	if r.unsynced += len(data); r.unsynced >= syncBytes {
+		r.unsynced = 0
+		r.syncAhead()
+	}
 	if r.waiting < payloadBytes {
 		return nil
 	}
 	return r.commitPayloads()
+}
+
+// syncBytes are written between two fsyncs beside the reading.
+const syncBytes = 16 << 20
+
+// syncAhead keeps the disk busy while blocks are read and codes are made. An fsync
+// that fails makes the one in finish fail.
+func (r *restore) syncAhead() {
+	select {
+	case r.syncing <- struct{}{}:
+	default:
+		return
+	}
+	go func() {
+		_ = r.store.Sync() // sticky in the store
+		<-r.syncing
+	}()
 }
 
 func (r *restore) commitPayloads() error {
@@ -302,6 +325,7 @@ func (r *restore) createLog() error {
 }
 
 func (r *restore) close() error {
+	r.syncing <- struct{}{} // until no fsync is under way
 	var errs []error
 	if r.graph != nil {
 		errs = append(errs, r.graph.Close())
