@@ -232,6 +232,41 @@ func TestE03_NoDistanceIsEverNaNOrInfinite(t *testing.T) {
 	}
 }
 
+func TestE03_VectorsAtTheVeryLimitAreFoundAndHideNoOthers(t *testing.T) {
+	edge := math.Sqrt(math.MaxFloat32 / 4)
+	for _, metric := range metrics {
+		for _, dim := range []int{1, 4, 100} {
+			for _, k := range []collection.Knobs{{}, graphOnly} {
+				c, _, _ := newCollection(t, tarn.CollectionConfig{Dim: dim, Metric: metric}, tarn.WithKnobs(k))
+				var vectors [][]float32
+				for _, part := range []float64{1 - 1e-7, 1 - 1e-6, 1 - 1e-5, 1e-3, 1e-18} {
+					for _, sign := range []float64{1, -1} {
+						v := make([]float32, dim)
+						for i := range v {
+							v[i] = float32(sign * part * edge / math.Sqrt(float64(dim)))
+						}
+						if c.Upsert(ctx, tarn.Point{ID: uint64(len(vectors)), Vector: v}) == nil { // rounding may put the longest beyond
+							vectors = append(vectors, v)
+						}
+					}
+				}
+				require.GreaterOrEqual(t, len(vectors), 8)
+				for id, q := range vectors {
+					near, err := c.Search(ctx, q, 100)
+					require.NoError(t, err)
+					require.Len(t, near, len(vectors), "%v, %d dimensions, query %d", metric, dim, id)
+					if metric == tarn.L2 {
+						require.Equal(t, tarn.Result{ID: uint64(id)}, near[0])
+					}
+					for _, n := range near {
+						require.False(t, math.IsNaN(float64(n.Distance)) || math.IsInf(float64(n.Distance), 0), "%v of %v", n, q)
+					}
+				}
+			}
+		}
+	}
+}
+
 // trueDistance is what the API calls the distance, in float64.
 func trueDistance(m tarn.Metric, a, b []float32) float64 {
 	var dot, aa, bb, squares float64

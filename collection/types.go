@@ -6,13 +6,16 @@ import (
 	"github.com/tarndb/tarn/internal/kernel"
 )
 
-// Metric says what Result.Distance is. Smaller is nearer, for every metric.
+// Metric says what Result.Distance is. Smaller is nearer, for every metric. NaN,
+// infinities and vectors whose squared norm reaches a quarter of the largest
+// float32 are refused (ErrInvalidVector), in points and in queries.
 type Metric uint8
 
 const (
 	// L2 is the Euclidean distance.
 	L2 Metric = iota
-	// Cosine is 1 minus the cosine similarity; the zero vector is refused.
+	// Cosine is 1 minus the cosine similarity; the zero vector is refused, and so is
+	// one that is shorter than 2^-60, whose direction float32 does not hold.
 	Cosine
 	// Dot is minus the inner product.
 	Dot

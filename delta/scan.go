@@ -185,10 +185,14 @@ func (s *scan) block() error {
 	s.q.Bounds(s.codes, slots, t.approx[:], t.slack[:])
 	for i, slot := range slots {
 		d, slack := t.approx[i], t.slack[i]
-		if d-slack > s.limit {
+		low := d - slack
+		if low > s.limit {
 			continue
 		}
-		t.near = append(t.near, kernel.Candidate{Slot: slot, Dist: d - slack})
+		if math.IsNaN(float64(low)) { // both overflowed: nothing is known, and a NaN has no place in an order
+			low = float32(math.Inf(-1))
+		}
+		t.near = append(t.near, kernel.Candidate{Slot: slot, Dist: low})
 		if d+slack < s.limit {
 			t.bound(d + slack)
 			s.tighten()
