@@ -194,7 +194,7 @@ func kindOf(name string) string {
 // compares again.
 func (w *powerWorld) examine(disk *vfs.Mem, want expected) error {
 	var fsys vfs.FS = disk
-	if w.depth < 2 && rand.IntN(25) == 0 {
+	if w.depth < 2 && rand.IntN(200) == 0 {
 		fsys = w.nested(disk, want).in
 	}
 	opts := tarn.WithKnobs(w.knobs)
