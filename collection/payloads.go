@@ -1,9 +1,11 @@
 package collection
 
 import (
+	"fmt"
 	"maps"
 	"sync"
 
+	"github.com/tarndb/tarn/internal/codec"
 	"github.com/tarndb/tarn/internal/meta"
 )
 
@@ -85,6 +87,9 @@ func (p *payloads) read(m *meta.Store, slots []uint32, has func(uint32) bool, ou
 		return err
 	}
 	for i, place := range places {
+		if found[i] == nil { // the slot's entry says that it has one
+			return fmt.Errorf("%s: %w: the payload of slot %d is missing", metaName, codec.ErrCorrupt, missing[i])
+		}
 		out[place] = found[i]
 	}
 	return nil
