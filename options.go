@@ -57,6 +57,7 @@ const (
 	WriteStreaming = collection.WriteStreaming
 
 	Uint64Keys = collection.Uint64Keys
+	StringKeys = collection.StringKeys
 
 	EngineNative = collection.EngineNative
 	EngineCoder  = collection.EngineCoder

@@ -143,6 +143,7 @@ type moment struct {
 	live     *bitmap.Set
 	digest   uint64
 	payloads map[uint32][]byte
+	keys     meta.KeyChanges
 	config   Config
 }
 
@@ -156,6 +157,7 @@ func (c *Collection) moment() moment {
 		live:     c.live.Clone(),
 		digest:   c.digest.Load(),
 		payloads: c.payloads.freeze(),
+		keys:     c.keys.freeze(),
 		config:   c.Config(),
 	}
 }
@@ -166,6 +168,7 @@ func (c *Collection) commitCheckpoint(ctx context.Context, named snapshotFile) (
 	committed := false
 	defer func() {
 		c.payloads.thaw(committed)
+		c.keys.thaw(committed)
 		if !committed && changed {
 			c.check.config.Store(true)
 		}
@@ -195,6 +198,7 @@ func (c *Collection) commitCheckpoint(ctx context.Context, named snapshotFile) (
 		DropPayloads: c.check.dropped,
 		Positions:    c.places.at(m.lsn),
 		Config:       config,
+		Keys:         m.keys,
 	}
 	c.hook("checkpoint: before commit")
 	if err := c.meta.Commit(u); err != nil {

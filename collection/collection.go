@@ -65,6 +65,7 @@ type Collection struct {
 	applied  atomic.Uint64 // the last LSN that is published
 	digest   atomic.Uint64 // sum of the hashes of the live sidecar entries
 	payloads payloads
+	keys     keys
 	places   positions
 	ef       atomic.Int64 // EfSearch of the configuration
 	pins     pins

@@ -97,7 +97,7 @@ func (c Config) Validate(maxDim int) error {
 		bad("Metric is %d: it must be L2, Cosine or Dot", c.Metric)
 	}
 	if int(c.Keys) >= len(keyNames) {
-		bad("Keys is %d: it must be Uint64Keys", c.Keys)
+		bad("Keys is %d: it must be Uint64Keys or StringKeys", c.Keys)
 	}
 	if int(c.WriteMode) >= len(modeNames) {
 		bad("WriteMode is %d: it must be WriteAPI or WriteStreaming", c.WriteMode)

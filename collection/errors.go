@@ -35,6 +35,9 @@ type InvalidPointError struct {
 
 // Error says which point was refused and why.
 func (e *InvalidPointError) Error() string {
+	if e.Key != "" {
+		return fmt.Sprintf("point %d of the batch (with a key of %d bytes): %v", e.Index, len(e.Key), e.Err)
+	}
 	return fmt.Sprintf("point %d of the batch (id %d): %v", e.Index, e.ID, e.Err)
 }
 

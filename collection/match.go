@@ -81,20 +81,27 @@ func (c *Collection) decideBatch(m *matcher, p *filter.Program) error {
 // pinned or held by the writer lock; nil where there is none. The payload is valid
 // during the call.
 func (c *Collection) eachPayload(slots []uint32, fn func(slot uint32, payload []byte) error) error {
+	split := func(slot uint32, data []byte) error {
+		if data == nil {
+			return fn(slot, nil)
+		}
+		_, payload, err := c.splitBlob(data)
+		if err != nil {
+			return err
+		}
+		return fn(slot, payload)
+	}
 	var stored []uint32
 	for _, slot := range slots {
-		if !c.store.HasPayload(slot) {
-			if err := fn(slot, nil); err != nil {
-				return err
-			}
-			continue
+		data, ok := []byte(nil), true
+		if c.store.HasPayload(slot) {
+			data, ok = c.payloads.get(slot)
 		}
-		data, ok := c.payloads.get(slot)
 		if !ok {
 			stored = append(stored, slot)
 			continue
 		}
-		if err := fn(slot, data); err != nil {
+		if err := split(slot, data); err != nil {
 			return err
 		}
 	}
@@ -102,7 +109,7 @@ func (c *Collection) eachPayload(slots []uint32, fn func(slot uint32, payload []
 	if len(stored) > 0 {
 		err := c.meta.VisitPayloads(stored, func(i int, data []byte) error {
 			seen++
-			return fn(stored[i], data)
+			return split(stored[i], data)
 		})
 		if err != nil {
 			return err

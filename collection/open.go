@@ -184,7 +184,26 @@ func (c *Collection) adoptCheckpoint() error {
 	for source, offset := range places {
 		c.logged[source] = offset
 	}
+	if err := c.adoptKeys(); err != nil {
+		return err
+	}
 	return c.checkDigest(smallStore)
+}
+
+// adoptKeys takes over what the checkpoint says about keys: each live point has one.
+func (c *Collection) adoptKeys() error {
+	if !c.byKey() {
+		return nil
+	}
+	next, count, err := c.meta.Keys()
+	if err != nil {
+		return err
+	}
+	if live := c.ck.Live.Len(); next == 0 || count != uint64(live) {
+		return fmt.Errorf("%s: %w: %d keys for %d points", metaName, codec.ErrCorrupt, count, live)
+	}
+	c.keys.next = next
+	return nil
 }
 
 // smallStore is up to how many live slots the sidecar is compared with the
@@ -254,6 +273,9 @@ func (c *Collection) replayRecord(rec wal.Record) error {
 	bound := c.slots.next
 	for i := range r.ops {
 		o := &r.ops[i]
+		if c.byKey() != (o.key != "") {
+			return fmt.Errorf("log record %d: %w: an operation of %d bytes of key, in a collection with %v keys", rec.LSN, codec.ErrCorrupt, len(o.key), c.config.Keys)
+		}
 		if o.old != noSlot && !c.live.Has(o.old) || o.isDelete() && o.old == noSlot || !o.isDelete() && c.live.Has(o.slot) {
 			return fmt.Errorf("log record %d: %w: its slots do not fit the checkpoint", rec.LSN, codec.ErrCorrupt)
 		}

@@ -10,8 +10,9 @@ import (
 
 // newOp validates p and returns its upsert. The vector is the caller's.
 func (c *Collection) newOp(p *Point) (op, error) {
-	if p.Key != "" {
-		return op{}, fmt.Errorf("%w: it has a Key, but this collection names points by ID", ErrInvalidPoint)
+	id, key, err := c.nameOf(p)
+	if err != nil {
+		return op{}, err
 	}
 	if err := c.checkVector(p.Vector); err != nil {
 		return op{}, err
@@ -20,15 +21,24 @@ func (c *Collection) newOp(p *Point) (op, error) {
 	if err != nil {
 		return op{}, err
 	}
-	o := op{id: p.ID, vector: p.Vector, payload: payload, old: noSlot}
+	o := op{id: id, key: key, vector: p.Vector, payload: payload, old: noSlot}
 	if n := recordFixed + opSize(&o, c.config.Dim); n > wal.MaxRecord {
 		return op{}, fmt.Errorf("%w: the point is %d bytes, at most %d are written as one", ErrTooLarge, n, wal.MaxRecord)
 	}
 	return o, nil
 }
 
-// newOps validates points and returns their upserts, one per id: of two points
-// with one id the later one wins.
+// deletion returns the delete of what p names.
+func (c *Collection) deletion(p *Point) (op, error) {
+	if !c.byKey() {
+		return op{id: p.ID, slot: noSlot, old: noSlot}, nil
+	}
+	id, key, err := c.nameOf(p)
+	return op{id: id, key: key, slot: noSlot, old: noSlot}, err
+}
+
+// newOps validates points and returns their upserts, one per id or key: of two
+// points with one the later wins.
 func (c *Collection) newOps(points []Point) ([]op, error) {
 	ops := make([]op, 0, len(points))
 	for i := range points {
@@ -38,25 +48,32 @@ func (c *Collection) newOps(points []Point) ([]op, error) {
 		}
 		ops = append(ops, o)
 	}
-	return lastPerID(ops), nil
+	return lastPerName(ops), nil
 }
 
-// lastPerID drops, in place, every operation that a later one on the same id
-// makes void.
-func lastPerID(ops []op) []op {
+// lastPerName drops, in place, every operation that a later one on the same id or
+// key makes void.
+func lastPerName(ops []op) []op {
 	if len(ops) < 2 {
 		return ops
 	}
-	last := make(map[uint64]int, len(ops))
+	if ops[0].key != "" {
+		return lastPer(ops, func(o *op) string { return o.key })
+	}
+	return lastPer(ops, func(o *op) uint64 { return o.id })
+}
+
+func lastPer[K comparable](ops []op, name func(*op) K) []op {
+	last := make(map[K]int, len(ops))
 	for i := range ops {
-		last[ops[i].id] = i
+		last[name(&ops[i])] = i
 	}
 	if len(last) == len(ops) {
 		return ops
 	}
 	kept := ops[:0]
 	for i := range ops {
-		if last[ops[i].id] == i {
+		if last[name(&ops[i])] == i {
 			kept = append(kept, ops[i])
 		}
 	}

@@ -11,6 +11,9 @@ func (c *Collection) publishRecord(r *record, lsn uint64) {
 	for i := range r.ops {
 		if o := &r.ops[i]; o.isDelete() {
 			c.ids.set(o.id, noSlot)
+			if o.key != "" {
+				c.keys.set(o.key, 0)
+			}
 			c.endSlot(v, o.old, lsn)
 		} else {
 			c.publishUpsert(v, o, lsn)
@@ -24,8 +27,11 @@ func (c *Collection) publishRecord(r *record, lsn uint64) {
 }
 
 func (c *Collection) publishUpsert(v *view, o *op, lsn uint64) {
-	if o.payload != nil {
-		c.payloads.put(o.slot, o.payload)
+	if data := o.blob(); data != nil {
+		c.payloads.put(o.slot, data)
+	}
+	if o.key != "" && o.old == noSlot {
+		c.keys.set(o.key, o.id)
 	}
 	c.digest.Add(c.store.Hash(o.slot))
 	c.live.Add(o.slot)

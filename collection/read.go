@@ -18,15 +18,10 @@ func (c *Collection) Get(ctx context.Context, id uint64) (Point, error) {
 		return Point{}, c.wrap(err)
 	}
 	defer c.gate.leave()
-	if err := ctx.Err(); err != nil {
+	if err := errors.Join(ctx.Err(), c.wantIDs()); err != nil {
 		return Point{}, c.wrap(err)
 	}
-	var p Point
-	err := guard(func() (err error) {
-		p, err = c.get(id)
-		return err
-	})
-	return p, c.wrap(err)
+	return c.current(ctx, id)
 }
 
 func (c *Collection) get(id uint64) (Point, error) {
@@ -45,10 +40,10 @@ func (c *Collection) get(id uint64) (Point, error) {
 	}
 	out := []Result{{}}
 	s.slots = append(s.slots[:0], slot)
-	if err := c.fillPayloads(s, out); err != nil {
+	if err := c.fillPayloads(s, out, true); err != nil {
 		return Point{}, err
 	}
-	return Point{ID: id, Vector: v, Payload: out[0].Payload}, nil
+	return Point{ID: id, Key: out[0].Key, Vector: v, Payload: out[0].Payload}, nil
 }
 
 // slotOf returns the current slot of id, noSlot if there is none.
@@ -58,26 +53,51 @@ func (c *Collection) slotOf(id uint64) (uint32, error) {
 	return c.ids.get(id), c.ids.err()
 }
 
-// All yields every live point, in id order. A point that is written or deleted
-// while the loop runs is yielded as it is when its turn comes, or not at all. The
-// loop's body may call the collection.
+// All yields every live point, in id or key order. A point that is written or
+// deleted while the loop runs is yielded as it is when its turn comes, or not at
+// all. The loop's body may call the collection.
 func (c *Collection) All(ctx context.Context) iter.Seq2[Point, error] {
 	return func(yield func(Point, error) bool) {
-		ids, err := c.allIDs()
+		each := c.eachID
+		if c.byKey() {
+			each = c.allKeys
+		}
+		err := each(func(id uint64) bool {
+			p, err := c.current(ctx, id)
+			return errors.Is(err, ErrNotFound) || yield(p, err) && err == nil
+		})
 		if err != nil {
 			yield(Point{}, c.wrap(err))
-			return
-		}
-		for _, id := range ids {
-			p, err := c.Get(ctx, id)
-			if errors.Is(err, ErrNotFound) {
-				continue
-			}
-			if !yield(p, err) || err != nil {
-				return
-			}
 		}
 	}
+}
+
+// current returns the point with an id as it is now.
+func (c *Collection) current(ctx context.Context, id uint64) (p Point, err error) {
+	if err := c.gate.enter(); err != nil {
+		return Point{}, c.wrap(err)
+	}
+	defer c.gate.leave()
+	if err := ctx.Err(); err != nil {
+		return Point{}, c.wrap(err)
+	}
+	err = guard(func() error {
+		p, err = c.get(id)
+		return err
+	})
+	return p, c.wrap(err)
+}
+
+// eachID calls fn with the ids of all live points, ascending, until it returns
+// false.
+func (c *Collection) eachID(fn func(id uint64) bool) error {
+	ids, err := c.allIDs()
+	for _, id := range ids {
+		if !fn(id) {
+			break
+		}
+	}
+	return err
 }
 
 // allIDs returns the ids of all live points, ascending.

@@ -27,6 +27,7 @@ const (
 // slot it fills and which one dies. So a replay looks nothing up.
 type op struct {
 	id      uint64
+	key     string    // with StringKeys; id is a hash of it until it is resolved
 	vector  []float32 // nil: a delete
 	payload []byte    // JSON, nil: none
 	slot    uint32    // given when the LSN is; noSlot for a delete
@@ -61,9 +62,9 @@ func recordSize(r *record, dim int) int {
 
 func opSize(o *op, dim int) int {
 	if o.isDelete() {
-		return opFixed
+		return opFixed + len(o.key)
 	}
-	return opFixed + 4*dim + len(o.payload)
+	return opFixed + 4*dim + len(o.payload) + len(o.key)
 }
 
 // A record, little-endian. Wire format, version 1.
@@ -75,12 +76,13 @@ func opSize(o *op, dim int) int {
 //	then per operation:
 //	+------+-----+---------+------+------+-----+-------------+
 //	| kind | 0   | key len | slot | old  | id  | payload len |  24 bytes
-//	| u8   | u8  | u16 = 0 | u32  | u32  | u64 | u32         |
+//	| u8   | u8  | u16     | u32  | u32  | u64 | u32         |
 //	+------+-----+---------+------+------+-----+-------------+
-//	| dim float32 (upsert only) | payload JSON |
-//	+---------------------------+--------------+
+//	| dim float32 (upsert only) | payload JSON | key |
+//	+---------------------------+--------------+-----+
 //
-// Payload length 0xFFFFFFFF: the point has no payload.
+// Payload length 0xFFFFFFFF: the point has no payload. Key length 0: the collection
+// names points by id.
 func appendRecord(dst []byte, r *record) []byte {
 	le := binary.LittleEndian
 	dst = le.AppendUint32(dst, uint32(len(r.ops)))
@@ -107,7 +109,7 @@ func appendOp(dst []byte, o *op) []byte {
 	if o.payload == nil {
 		n = math.MaxUint32
 	}
-	dst = append(dst, kind, 0, 0, 0)
+	dst = le.AppendUint16(append(dst, kind, 0), uint16(len(o.key)))
 	dst = le.AppendUint32(dst, o.slot)
 	dst = le.AppendUint32(dst, o.old)
 	dst = le.AppendUint64(dst, o.id)
@@ -115,7 +117,7 @@ func appendOp(dst []byte, o *op) []byte {
 	for _, x := range o.vector {
 		dst = le.AppendUint32(dst, math.Float32bits(x))
 	}
-	return append(dst, o.payload...)
+	return append(append(dst, o.payload...), o.key...)
 }
 
 // decodeRecord reads what appendRecord wrote. Payloads are copied, so data may
@@ -156,22 +158,31 @@ func decodeOp(c *codec.Cursor, dim int) (op, error) {
 	}
 	deletes := kind == opDelete && o.slot == noSlot && n == math.MaxUint32
 	upserts := kind == opUpsert && o.slot != noSlot
-	if zero != 0 || key != 0 || !deletes && !upserts {
+	if zero != 0 || key > maxKey || !deletes && !upserts {
 		return o, fmt.Errorf("record: %w: operation of kind %d", codec.ErrCorrupt, kind)
 	}
 	if deletes {
-		return o, nil
+		o.key = string(c.Bytes(int(key)))
+		return o, wrapRecord(c.Err())
 	}
 	raw := c.Bytes(4 * dim)
 	if n != math.MaxUint32 {
 		o.payload = append([]byte{}, c.Bytes(int(n))...)
 	}
+	o.key = string(c.Bytes(int(key)))
 	if err := c.Err(); err != nil {
-		return o, fmt.Errorf("record: %w", err)
+		return o, wrapRecord(err)
 	}
 	o.vector = make([]float32, dim)
 	for i := range o.vector {
 		o.vector[i] = math.Float32frombits(binary.LittleEndian.Uint32(raw[4*i:]))
 	}
 	return o, nil
+}
+
+func wrapRecord(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("record: %w", err)
 }

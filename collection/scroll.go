@@ -36,7 +36,7 @@ func (c *Collection) Scroll(ctx context.Context, from uint64, limit int, f filte
 	}
 	defer c.gate.leave()
 	p, err := listing(limit, f)
-	if err != nil {
+	if err = errors.Join(c.wantIDs(), err); err != nil {
 		return nil, c.wrap(err)
 	}
 	l := list{c: c, s: c.takeScratch(), limit: limit, filter: p}
@@ -144,8 +144,12 @@ func (l *list) read() error {
 		return err
 	}
 	for i, p := range l.page {
+		key, payload, err := l.c.splitBlob(data[i])
+		if err != nil {
+			return err
+		}
 		if l.filter != nil {
-			ok, err := l.filter.Match(data[i], &l.s.match.Scratch)
+			ok, err := l.filter.Match(payload, &l.s.match.Scratch)
 			if err != nil {
 				return err
 			}
@@ -157,11 +161,11 @@ func (l *list) read() error {
 		if err != nil {
 			return err
 		}
-		payload, err := decodePayload(data[i])
+		decoded, err := decodePayload(payload)
 		if err != nil {
 			return err
 		}
-		l.out = append(l.out, Point{ID: p.id, Vector: v, Payload: payload})
+		l.out = append(l.out, Point{ID: p.id, Key: string(key), Vector: v, Payload: decoded})
 		if len(l.out) == l.limit {
 			return errEnough
 		}

@@ -117,11 +117,13 @@ func (c *Collection) pass(ctx context.Context, s *scratch, k int, o *searchOptio
 	}
 	kept := len(s.hits)
 	if after := c.pubs.Load(); before&1 == 0 && before == after {
-		sortHits(s.hits)
+		if err := c.sortHits(s.hits, k); err != nil {
+			return nil, false, err
+		}
 		s.hits = s.hits[:min(k, kept)]
 		return s.hits, exact || len(s.hits) >= min(k, there), nil
 	}
-	kept, ok, err = c.settle(s, start, o.filter)
+	kept, ok, err = c.settle(s, start, k, o.filter)
 	if !ok || err != nil {
 		return nil, false, err
 	}
@@ -184,24 +186,31 @@ func (c *Collection) results(s *scratch, hits []hit, o *searchOptions) ([]Result
 			out[i].Vector = v
 		}
 	}
-	if o.noPayload {
+	if o.noPayload && !c.byKey() {
 		return out, nil
 	}
-	return out, c.fillPayloads(s, out)
+	return out, c.fillPayloads(s, out, !o.noPayload)
 }
 
-func (c *Collection) fillPayloads(s *scratch, out []Result) error {
+// fillPayloads fills in keys and, if wanted, payloads of the slots in s.slots.
+func (c *Collection) fillPayloads(s *scratch, out []Result, wanted bool) error {
 	s.data = append(s.data[:0], make([][]byte, len(out))...)
 	defer clear(s.data)
 	if err := c.payloads.read(c.meta, s.slots, c.store.HasPayload, s.data); err != nil {
 		return err
 	}
 	for i, data := range s.data {
-		p, err := decodePayload(data)
+		key, payload, err := c.splitBlob(data)
 		if err != nil {
 			return err
 		}
-		out[i].Payload = p
+		out[i].Key = string(key)
+		if !wanted {
+			continue
+		}
+		if out[i].Payload, err = decodePayload(payload); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -47,19 +47,15 @@ func mergeNear(near, more []kernel.Candidate, want int) []kernel.Candidate {
 	return near[:min(want, len(near))]
 }
 
-func sortHits(hits []hit) {
-	slices.SortFunc(hits, func(a, b hit) int {
-		if d := cmp.Compare(a.dist, b.dist); d != 0 {
-			return d
-		}
-		return cmp.Compare(a.id, b.id)
-	})
+// compareHits orders by distance, ties by id.
+func compareHits(a, b hit) int {
+	return cmp.Or(cmp.Compare(a.dist, b.dist), cmp.Compare(a.id, b.id))
 }
 
 // settle scores every id that moved since the first `start` moves at its current
 // slot and under its filter, each id once, and sorts s.hits. kept is how many of the hits had not moved.
 // ok is false if the ring of moves has wrapped.
-func (c *Collection) settle(s *scratch, start uint64, p *filter.Program) (kept int, ok bool, err error) {
+func (c *Collection) settle(s *scratch, start uint64, k int, p *filter.Program) (kept int, ok bool, err error) {
 	s.moved, ok = c.moves.since(start, s.moved[:0])
 	if !ok {
 		return 0, false, nil
@@ -88,8 +84,7 @@ func (c *Collection) settle(s *scratch, start uint64, p *filter.Program) (kept i
 	if err := c.score(s); err != nil {
 		return 0, false, err
 	}
-	sortHits(s.hits)
-	return kept, true, nil
+	return kept, true, c.sortHits(s.hits, k)
 }
 
 // keepMatching leaves in s.slots those whose payload fulfils p.
@@ -163,6 +158,6 @@ func (c *Collection) frozenPass(ctx context.Context, s *scratch, k int, o *searc
 	for _, n := range s.near {
 		s.hits = append(s.hits, c.hit(n))
 	}
-	sortHits(s.hits)
-	return s.hits[:min(k, len(s.hits))], nil
+	err := c.sortHits(s.hits, k)
+	return s.hits[:min(k, len(s.hits))], err
 }

@@ -90,7 +90,7 @@ func (s *Stream) flush(ctx context.Context, items []item) error {
 	}
 	s.ops = w.ops
 	points := len(w.ops)
-	w.ops = lastPerID(w.ops)
+	w.ops = lastPerName(w.ops)
 	err := s.c.commit(ctx, &w, nil)
 	clear(s.ops[:points])
 	if err == nil {
@@ -146,10 +146,10 @@ func (s *Stream) TrySend(p Point) (Ticket, error) {
 	if err != nil {
 		return Ticket{}, s.c.wrap(err)
 	}
-	s.queued.add(p.ID)
+	s.queued.add(it.op.id)
 	t, err := s.in.TrySend(it)
 	if err != nil {
-		s.queued.drop(p.ID)
+		s.queued.drop(it.op.id)
 	}
 	return t, s.c.wrap(err)
 }
@@ -165,10 +165,15 @@ func (s *Stream) Send(ctx context.Context, p Point) (Ticket, error) {
 
 // Delete deletes a point, in order with the sends. It waits for room.
 func (s *Stream) Delete(ctx context.Context, id uint64) (Ticket, error) {
-	return s.sendOne(ctx, item{op: deleteOp(id)})
+	if err := s.c.wantIDs(); err != nil {
+		return Ticket{}, s.c.wrap(err)
+	}
+	o, err := s.c.deletion(&Point{ID: id})
+	if err != nil {
+		return Ticket{}, s.c.wrap(err)
+	}
+	return s.sendOne(ctx, item{op: o})
 }
-
-func deleteOp(id uint64) op { return op{id: id, slot: noSlot, old: noSlot} }
 
 func (s *Stream) sendOne(ctx context.Context, it item) (Ticket, error) {
 	s.queued.add(it.op.id)
@@ -249,16 +254,16 @@ func (s *Stream) newItems(ops []Op) ([]item, error) {
 	items := make([]item, len(ops))
 	for i := range ops {
 		p := &ops[i].Point
+		enter := s.c.newOp
 		if ops[i].Delete {
-			items[i].op = deleteOp(p.ID)
-			continue
+			enter = s.c.deletion
 		}
-		o, err := s.c.newOp(p)
+		o, err := enter(p)
 		if err != nil {
 			s.in.CountRejected(len(ops))
 			return nil, &InvalidPointError{Index: i, ID: p.ID, Key: p.Key, Err: err}
 		}
-		o.vector = slices.Clone(o.vector)
+		o.vector = slices.Clone(o.vector) // nil stays nil
 		items[i].op = o
 	}
 	return items, nil
@@ -335,6 +340,9 @@ func itemOps(items []item) []Op {
 		}
 		o := &items[i].op
 		p := Point{ID: o.id, Vector: o.vector}
+		if o.key != "" {
+			p.ID, p.Key = 0, o.key
+		}
 		p.Payload, _ = decodePayload(o.payload) // encoded by us a moment ago
 		ops = append(ops, Op{Delete: o.isDelete(), Point: p})
 	}

@@ -33,10 +33,15 @@ func (m Metric) kernel() kernel.Metric {
 // KeyKind says how the points of a collection are named.
 type KeyKind uint8
 
-// Uint64Keys names points by Point.ID; every uint64 is legal.
-const Uint64Keys KeyKind = 0
+const (
+	// Uint64Keys names points by Point.ID; every uint64 is legal.
+	Uint64Keys KeyKind = iota
+	// StringKeys names points by Point.Key, 1 to 1024 bytes of UTF-8. The ID is the
+	// collection's own: it is given when the key comes and kept while it is there.
+	StringKeys
+)
 
-var keyNames = []string{"uint64"}
+var keyNames = []string{"uint64", "string"}
 
 // String returns the name that the stored configuration uses.
 func (k KeyKind) String() string { return enumName(int(k), keyNames) }
@@ -114,7 +119,7 @@ type Payload map[string]any
 // Point is what a collection holds. What is passed in is copied.
 type Point struct {
 	ID      uint64
-	Key     string // must be empty: this collection names points by ID
+	Key     string // with StringKeys, where ID is ignored; else it must be empty
 	Vector  []float32
 	Payload Payload // nil: none
 }
@@ -130,7 +135,7 @@ type Result struct {
 
 // Op is an upsert or a delete of one point.
 type Op struct {
-	Delete bool // only Point.ID is read then
+	Delete bool // only Point.ID or Point.Key is read then
 	Point  Point
 }
 

@@ -84,10 +84,26 @@ func (w *where) decide(ctx context.Context) (ops []op, err error) {
 				ops = append(ops, op{id: c.store.ID(slot), slot: noSlot, old: slot})
 			}
 		}
-		return nil
+		return w.nameKeys(ops)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("filter: %w", err)
 	}
 	return ops, nil
+}
+
+// nameKeys fills in the keys of the points that go.
+func (w *where) nameKeys(ops []op) error {
+	if !w.c.byKey() {
+		return nil
+	}
+	slots := make([]uint32, len(ops))
+	for i := range ops {
+		slots[i] = ops[i].old
+	}
+	names, err := w.c.keysOf(slots)
+	for i := range names {
+		ops[i].key = names[i]
+	}
+	return err
 }

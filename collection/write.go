@@ -33,6 +33,9 @@ func (c *Collection) Delete(ctx context.Context, ids ...uint64) (deleted int, er
 		return 0, err
 	}
 	defer c.gate.leave()
+	if err := c.wantIDs(); err != nil {
+		return 0, c.wrap(err)
+	}
 	if len(ids) == 0 {
 		return 0, nil
 	}
@@ -40,7 +43,7 @@ func (c *Collection) Delete(ctx context.Context, ids ...uint64) (deleted int, er
 	for i, id := range ids {
 		ops[i] = op{id: id, slot: noSlot, old: noSlot}
 	}
-	w := &write{record: record{ops: lastPerID(ops)}}
+	w := &write{record: record{ops: lastPerName(ops)}}
 	if err := c.writeAPI(ctx, w); err != nil {
 		return 0, c.wrap(err)
 	}
@@ -127,6 +130,11 @@ func (c *Collection) resolve(w *write) (err error) {
 	if w.decide != nil {
 		w.ops, err = w.decide()
 		return err
+	}
+	if c.byKey() {
+		if err := c.resolveKeys(w.ops); err != nil {
+			return err
+		}
 	}
 	c.ids.getAll(len(w.ops), func(i int) uint64 { return w.ops[i].id }, func(i int, slot uint32) {
 		w.ops[i].old = slot
@@ -220,7 +228,7 @@ func (c *Collection) writeSlots(ops []op, lsn uint64) error {
 	entries := c.buffers.entries[:0]
 	for i := range ops {
 		if o := &ops[i]; !o.isDelete() {
-			entries = append(entries, vecfile.Entry{Slot: o.slot, ID: o.id, LSN: lsn, Payload: o.payload != nil, Vector: o.vector})
+			entries = append(entries, vecfile.Entry{Slot: o.slot, ID: o.id, LSN: lsn, Payload: o.payload != nil || o.key != "", Vector: o.vector})
 		}
 	}
 	err := c.store.Write(entries)

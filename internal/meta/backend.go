@@ -11,11 +11,12 @@ const (
 	live                    // pieces of the live bitmap, by number
 	payloads                // by slot
 	positions               // by source
+	keys                    // ids by key
 	buckets
 )
 
 var bucketNames = [buckets][]byte{
-	small: []byte("meta"), live: []byte("live"), payloads: []byte("payloads"), positions: []byte("positions"),
+	small: []byte("meta"), live: []byte("live"), payloads: []byte("payloads"), positions: []byte("positions"), keys: []byte("keys"),
 }
 
 // backend keeps records, and changes them by transactions. A Store adds what

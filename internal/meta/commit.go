@@ -20,6 +20,15 @@ type Update struct {
 	DropPayloads []uint32 // before Payloads are put
 	Positions    map[string]uint64
 	Config       []byte
+	Keys         KeyChanges
+}
+
+// KeyChanges are keys that got an id, and keys that are gone. Next is the id that
+// the next new key gets; 0: nothing has changed.
+type KeyChanges struct {
+	Next uint64
+	Put  map[string]uint64
+	Drop []string
 }
 
 // Commit makes all changes of u in one transaction, durable when it returns. An
@@ -73,6 +82,9 @@ func (s *Store) apply(w writer, u *Update) error {
 		return err
 	}
 	if err := putPositions(w, u.Positions); err != nil {
+		return err
+	}
+	if err := putKeys(w, &u.Keys); err != nil {
 		return err
 	}
 	if u.Checkpoint != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/tarndb/tarn/internal/vfs"
 )
 
-// The copy holds all records but the payloads, written aside and renamed after
+// The copy holds all records but payloads and keys, written aside and renamed after
 // every commit that changes one of them: it costs a bit for each slot, little
 // beside the checkpoint it follows. A repair takes from it what a damaged file
 // has lost, and its number of the last commit gives away a file that shows an

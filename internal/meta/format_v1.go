@@ -22,10 +22,12 @@ import (
 //	           "config"           what the collection says; versioned by it
 //	           "checkpoint"       drawn below
 //	           "positions"        count u64, sum u64 of the hashes of all positions
+//	           "keys"             next id u64, count u64, sum u64 of the hashes of all keys
 //	           "commit"           number of the last commit u64
 //	live       piece u32 BE       words u64 of slots 65536*piece and on, without the zeros at the end
 //	payloads   slot u32 BE        payload
 //	positions  "s" source         offset u64
+//	keys       key                id u64
 //
 // All numbers are little-endian but for the keys, which sort by their number.
 const version = 1
@@ -37,6 +39,7 @@ var (
 	keyConfig     = []byte("config")
 	keyCheckpoint = []byte("checkpoint")
 	keyPositions  = []byte("positions")
+	keyKeys       = []byte("keys")
 	keyCommit     = []byte("commit")
 )
 

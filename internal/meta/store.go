@@ -76,6 +76,7 @@ func begin(w writer, cfg []byte, uuid [16]byte) error {
 		putSealed(w, small, keyConfig, cfg),
 		putSealed(w, small, keyCheckpoint, first.encode(0)),
 		putSealed(w, small, keyPositions, none.encode()),
+		putSealed(w, small, keyKeys, encodeKeyTally(1, none)),
 		putU64(w, small, keyCommit, 1),
 	)
 }

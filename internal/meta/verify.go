@@ -32,6 +32,7 @@ func (s *Store) Verify(ctx context.Context, report func(Finding)) (read int64, w
 	found(err)
 	_, err = s.Positions()
 	found(err)
+	found(s.checkKeys())
 	if err := s.checkCopy(); err != nil {
 		report(Finding{copyName(s.name), err.Error()})
 	}
