@@ -106,7 +106,7 @@ type open struct {
 func (w *worker) produceStream(ctx context.Context, p int) error {
 	return w.produceTickets(ctx, p, func(batch []op, _ int) (tarn.Ticket, error) {
 		if batch[0].delete {
-			return w.stream.Delete(ctx, batch[0].id)
+			return w.send(ctx, w.stream, batch[0].id)
 		}
 		return w.stream.Send(ctx, w.point(p, batch[0]))
 	})
@@ -167,8 +167,7 @@ func (w *worker) call(ctx context.Context, p int, batch []op) error {
 		for i, o := range batch {
 			ids[i] = o.id
 		}
-		_, err := w.col.Delete(ctx, ids...)
-		return err
+		return w.remove(ctx, w.col, ids)
 	}
 	points := make([]tarn.Point, len(batch))
 	for i, o := range batch {

@@ -24,6 +24,9 @@ func (c Config) look(ctx context.Context, col *tarn.Collection) (seen, error) {
 		if err != nil {
 			return s, fmt.Errorf("all: %w", err)
 		}
+		if p.ID, err = c.idOf(p.ID, p.Key); err != nil {
+			return s, err
+		}
 		if _, twice := s.contents[p.ID]; twice {
 			s.problem("O4: id %d: listed twice", p.ID)
 		}
@@ -38,7 +41,7 @@ func (c Config) look(ctx context.Context, col *tarn.Collection) (seen, error) {
 			if _, ok := s.contents[id]; ok {
 				continue
 			}
-			if _, err := col.Get(ctx, id); err == nil {
+			if _, err := c.get(ctx, col, id); err == nil {
 				s.problem("O4: id %d: Get has it, All does not", id)
 			} else if !errors.Is(err, tarn.ErrNotFound) {
 				return s, fmt.Errorf("get %d: %w", id, err)
@@ -55,7 +58,7 @@ func (c Config) look(ctx context.Context, col *tarn.Collection) (seen, error) {
 
 // lookup compares p, as All listed it, with Get and with searches for its vector.
 func (c Config) lookup(ctx context.Context, col *tarn.Collection, p tarn.Point, s *seen) error {
-	got, err := col.Get(ctx, p.ID)
+	got, err := c.get(ctx, col, p.ID)
 	if err != nil && !errors.Is(err, tarn.ErrNotFound) {
 		return fmt.Errorf("get %d: %w", p.ID, err)
 	}
@@ -70,7 +73,13 @@ func (c Config) lookup(ctx context.Context, col *tarn.Collection, p tarn.Point, 
 		if err != nil {
 			return fmt.Errorf("search for %d: %w", p.ID, err)
 		}
-		if len(found) != 1 || found[0].ID != p.ID { // by I2 no two points are at one place
+		id := uint64(0)
+		if len(found) == 1 {
+			if id, err = c.idOf(found[0].ID, found[0].Key); err != nil {
+				return err
+			}
+		}
+		if len(found) != 1 || id != p.ID { // by I2 no two points are at one place
 			s.problem("O1: id %d: %s for its vector does not find it", p.ID, name)
 		}
 	}

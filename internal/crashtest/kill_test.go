@@ -60,6 +60,10 @@ func TestA02_KillsInTheMiddleOfAStreamLoseNothingAcknowledged(t *testing.T) {
 	killMany(t, 50, Config{Producers: []Kind{Stream, Source, API}, Checkpoint: true})
 }
 
+func TestA02_KillsLoseNoKeyAndNoPointOfOne(t *testing.T) {
+	killMany(t, 25, Config{Producers: []Kind{Stream, Source, API}, Checkpoint: true, Named: true})
+}
+
 func TestA03_KillsBesideARebuildLoseNothingAcknowledged(t *testing.T) {
 	killMany(t, 10, Config{Producers: []Kind{Stream, API}, Rebuild: true, Checkpoint: true, Preload: 6000})
 }

@@ -79,7 +79,7 @@ func (c Config) prepare(ctx context.Context) (o oracle, err error) {
 		var points []tarn.Point
 		for j := i; j < min(i+atOnce, c.Preload); j++ {
 			p := c.preloadedPoint(j)
-			o.before[p.ID] = checksum(p)
+			o.before[preloaded+uint64(j)] = checksum(p)
 			points = append(points, p)
 		}
 		if err := col.Upsert(ctx, points...); err != nil {

@@ -38,6 +38,7 @@ type Config struct {
 	Rebuild    bool   // Rebuild over and over beside the producers
 	Checkpoint bool   // Checkpoint over and over beside the producers
 	Nested     int    // after each kill so many children more, killed while they recover
+	Named      bool   // points have keys, which say their ids
 	Fresh      bool   // the store does not exist before the first kill, which comes early
 
 	OpenOnly bool // for a child: open the store and write nothing
@@ -80,11 +81,11 @@ func (c Config) id(p, i int) uint64 { return uint64(i*len(c.Producers) + p) }
 
 // point is what o writes (I2).
 func (c Config) point(p int, o op) tarn.Point {
-	return tarn.Point{ID: o.id, Vector: c.vector(p, c.Cycle, o.seq), Payload: tarn.Payload{"cycle": c.Cycle, "seq": o.seq}}
+	return c.named(tarn.Point{ID: o.id, Vector: c.vector(p, c.Cycle, o.seq), Payload: tarn.Payload{"cycle": c.Cycle, "seq": o.seq}})
 }
 
 func (c Config) preloadedPoint(i int) tarn.Point {
-	return tarn.Point{ID: preloaded + uint64(i), Vector: c.vector(noProducer, 0, i), Payload: tarn.Payload{"cycle": 0, "seq": i}}
+	return c.named(tarn.Point{ID: preloaded + uint64(i), Vector: c.vector(noProducer, 0, i), Payload: tarn.Payload{"cycle": 0, "seq": i}})
 }
 
 func (c Config) vector(p, cycle, seq int) []float32 {
@@ -100,7 +101,7 @@ func (c Config) ops(p int, batch []op) []tarn.Op {
 	out := make([]tarn.Op, len(batch))
 	for i, o := range batch {
 		if o.delete {
-			out[i] = tarn.Op{Delete: true, Point: tarn.Point{ID: o.id}}
+			out[i] = tarn.Op{Delete: true, Point: c.named(tarn.Point{ID: o.id})}
 		} else {
 			out[i] = tarn.Op{Point: c.point(p, o)}
 		}
@@ -112,7 +113,11 @@ func (c Config) ops(p int, batch []op) []tarn.Op {
 func (c Config) source(p int) string     { return "source-" + string(rune('a'+p)) }
 func (c Config) offset(batch int) uint64 { return uint64(c.Cycle*perCycle + batch + 1) }
 func (c Config) collection() tarn.CollectionConfig {
-	return tarn.CollectionConfig{Dim: dim, Streaming: &tarn.StreamingConfig{BufferSize: 256, BatchSize: 32}}
+	cfg := tarn.CollectionConfig{Dim: dim, Streaming: &tarn.StreamingConfig{BufferSize: 256, BatchSize: 32}}
+	if c.Named {
+		cfg.Keys = tarn.StringKeys
+	}
+	return cfg
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
