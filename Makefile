@@ -1,5 +1,5 @@
 # What is done by hand often. .ci/run is what must pass.
-.PHONY: test race invariants lint fuzz crash bench cover demo ci
+.PHONY: test race invariants lint fuzz crash power flip bench cover demo ci
 
 N ?= 1000
 FUZZTIME ?= 30s
@@ -26,7 +26,14 @@ fuzz: ## every fuzz target for FUZZTIME
 	done
 
 crash: ## N kills of each kind in the middle of writes
-	TARN_KILLS=$(N) TARN_SEED=$${TARN_SEED:-$$(date +%s)} go test -timeout 0 -v -run '^TestA' ./internal/crashtest
+	TARN_KILLS=$(N) TARN_SEED=$${TARN_SEED:-$$(date +%s)} go test -timeout 0 -v -run '^TestA.*Kills' . ./internal/crashtest
+
+power: ## N power cuts over every step of a store, and as many on a disk that fails
+	TARN_CUTS=$(N) TARN_SEED=$${TARN_SEED:-$$(date +%s)} go test -timeout 0 -v -run PowerCutAtEveryStep .
+	TARN_WAL_CUTS=$(N) go test -timeout 0 -v -run PowerCutAtEveryStep ./wal
+
+flip: ## every single bit of a store of 50 points
+	TARN_FLIP_STEP=1 go test -timeout 0 -v -run C17 .
 
 bench: ## benchmarks that match BENCH
 	go test -run '^$$' -bench '$(BENCH)' ./bench

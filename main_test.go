@@ -11,9 +11,13 @@ import (
 
 	"github.com/tarndb/tarn"
 	"github.com/tarndb/tarn/collection"
+	"github.com/tarndb/tarn/internal/crashtest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	crashtest.RunIfChild(childOptions)
+	goleak.VerifyTestMain(m)
+}
 
 var ctx = context.Background()
 

@@ -20,8 +20,9 @@ const (
 )
 
 // RunIfChild does not return in a process that Run started: it works until it
-// is killed. Call it first in TestMain.
-func RunIfChild() {
+// is killed. Call it first in TestMain. options, if not nil, says how the child opens
+// its store.
+func RunIfChild(options func(Config) *tarn.Options) {
 	text, ok := os.LookupEnv(variable)
 	if !ok {
 		return
@@ -29,16 +30,20 @@ func RunIfChild() {
 	var c Config
 	err := json.Unmarshal([]byte(text), &c)
 	if err == nil {
-		err = child(context.Background(), c)
+		var opts *tarn.Options
+		if options != nil {
+			opts = options(c)
+		}
+		err = child(context.Background(), c, opts)
 	}
 	fmt.Fprintln(os.Stderr, "crashtest child:", err)
 	os.Exit(3)
 }
 
 // child returns only with an error.
-func child(ctx context.Context, c Config) error {
+func child(ctx context.Context, c Config, opts *tarn.Options) error {
 	say("B\n")
-	db, err := tarn.Open(c.Dir, nil)
+	db, err := tarn.Open(c.Dir, opts)
 	if err != nil {
 		return err
 	}
@@ -74,6 +79,9 @@ func child(ctx context.Context, c Config) error {
 	}
 	if c.Checkpoint {
 		go w.forever(func() error { return col.Checkpoint(ctx) })
+	}
+	if c.Churn {
+		go w.do(func() error { return c.churn(ctx, db) })
 	}
 	return <-w.failed
 }

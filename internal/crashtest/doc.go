@@ -23,12 +23,14 @@
 //	    batches where batches are atomic. That is O1 to O3 of FAULTS.md at once.
 //	I2  No two operations write the same vector: what is found names the one
 //	    operation that wrote it.
+//	I3  Other collections that a child creates and drops (Churn) are there whole or not
+//	    at all, and there when that was acknowledged.
 //
 // Each kill is followed by the checks O1 to O3, by agreement between Get, All,
-// Len and both kinds of search (of O4 what the public API can see), and by O5:
-// once the delta is empty, open and close write no file. A kill may be followed by
-// others while its recovery runs (Nested), and may come before the store is there
-// (Fresh).
+// Len and both kinds of search, by Verify (O4), and by O5: once the delta is empty,
+// open and close write no file. A kill may be followed by others while its recovery
+// runs (Nested), may come before the store is there (Fresh), and may be the child's own
+// deed at a named step (Step).
 //
 // Concurrency: one Run at a time per folder.
 //

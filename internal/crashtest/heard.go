@@ -14,6 +14,7 @@ type heard struct {
 	sent   []int // per producer: operations that were about to be sent, at most
 	acked  []int // per producer: operations that were acknowledged; always a prefix
 	acks   int   // of all producers
+	churn  churned
 }
 
 // listen reads what a child says until it is gone, and calls each with what was
@@ -43,6 +44,9 @@ func (h *heard) take(line string) error {
 		return nil
 	case "O":
 		h.opened = true
+		return nil
+	}
+	if h.churn.take(line) {
 		return nil
 	}
 	var what rune

@@ -14,12 +14,19 @@ import (
 
 // kill runs a child, kills it at a moment drawn from the seed, and returns what
 // it said.
-func (o *oracle) kill(ctx context.Context) (heard, error) { return o.Config.kill(ctx, o.moment()) }
+func (o *oracle) kill(ctx context.Context) (heard, error) {
+	if o.Step != "" {
+		c := o.Config
+		c.Nth = 1 + rand.New(rand.NewPCG(o.Seed, uint64(o.Cycle))).IntN(4)
+		return c.kill(ctx, &moment{never: true})
+	}
+	return o.Config.kill(ctx, o.moment())
+}
 
 // killNested kills a child that recovers from the kill before.
 func (o *oracle) killNested(ctx context.Context, depth int) (heard, error) {
 	c := o.Config
-	c.OpenOnly = true
+	c.OpenOnly, c.Step = true, ""
 	rng := rand.New(rand.NewPCG(o.Seed, uint64(o.Cycle)<<8|uint64(depth+1)))
 	return c.kill(ctx, opening(rng))
 }
@@ -61,6 +68,7 @@ func (c Config) kill(ctx context.Context, m *moment) (heard, error) {
 type moment struct {
 	acks  int // 0: it began to open the store
 	delay time.Duration
+	never bool // the child does it itself
 	timer *time.Timer
 }
 
@@ -80,7 +88,7 @@ func opening(rng *rand.Rand) *moment {
 }
 
 func (m *moment) heard(h heard, p *os.Process) {
-	if m.timer == nil && h.begun && h.acks >= m.acks {
+	if !m.never && m.timer == nil && h.begun && h.acks >= m.acks {
 		m.timer = time.AfterFunc(m.delay, func() { _ = p.Kill() }) // Wait tells whether it died
 	}
 }

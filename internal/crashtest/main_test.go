@@ -7,6 +7,6 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	RunIfChild()
+	RunIfChild(nil)
 	goleak.VerifyTestMain(m)
 }

@@ -131,6 +131,13 @@ func (o *oracle) cycle(ctx context.Context, s *Summary) error {
 		violation(fmt.Sprintf("A02: %d operations that were sent are not there, more than the %d that may wait", out.unacked, bound))
 	}
 	o.before, o.positions = found.contents, found.positions
+	if o.Churn {
+		problems, err := o.churned(ctx, h.churn)
+		if err != nil {
+			violation(fmt.Sprintf("other collections: %v", err))
+		}
+		violation(problems...)
+	}
 
 	problems, err := o.idle()
 	if err != nil {
@@ -165,6 +172,13 @@ func (o *oracle) inspect(ctx context.Context, db *tarn.DB) (seen, error) {
 	}
 	if err := settle(ctx, col); err != nil {
 		return found, err
+	}
+	report, err := db.Verify(ctx)
+	if err != nil {
+		return found, fmt.Errorf("verify: %w", err)
+	}
+	for _, f := range report.Findings {
+		found.problem("O4: Verify: %+v", f)
 	}
 	again, err := o.look(ctx, col)
 	found.problems = append(found.problems, again.problems...)

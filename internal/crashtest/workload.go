@@ -41,6 +41,11 @@ type Config struct {
 	Named      bool   // points have keys, which say their ids
 	Fresh      bool   // the store does not exist before the first kill, which comes early
 
+	Churn bool // create, fill and drop other collections over and over beside the producers
+
+	Step string // the child kills itself when it comes to this named step ...
+	Nth  int    // ... for the n-th time, drawn anew for each kill; 0: it is killed by the clock
+
 	OpenOnly bool // for a child: open the store and write nothing
 }
 

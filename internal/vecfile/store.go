@@ -69,7 +69,7 @@ func Open(dir vfs.FS, cfg Config, slots uint32) (*Store, error) {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
-	if err := s.plan(slots); err != nil {
+	if err := s.plan(); err != nil {
 		return nil, err
 	}
 	if err := s.buf.init(&s.lay); err != nil {
@@ -83,13 +83,13 @@ func Open(dir vfs.FS, cfg Config, slots uint32) (*Store, error) {
 
 // plan sets the layout. The files' own chunk size goes before the default, so
 // that the default may change.
-func (s *Store) plan(slots uint32) error {
+func (s *Store) plan() error {
 	lay, err := newLayout(s.cfg.Dim, s.cfg.Metric, s.cfg.ChunkSlots, math.MaxInt)
 	if err != nil {
 		return err
 	}
 	s.lay = lay
-	if s.cfg.ChunkSlots != 0 || slots == 0 {
+	if s.cfg.ChunkSlots != 0 {
 		return nil
 	}
 	shift, err := s.firstShift()
