@@ -161,6 +161,34 @@ func TestI6_NoSlotIsWrittenAgainUnderARunningSearch(t *testing.T) {
 	})
 }
 
+func TestI6_NoSlotOfAGraphIsWrittenAgainWhileASearchThatBeganInItRuns(t *testing.T) {
+	hooks := newSteps()
+	w := newWorld(t, tarn.CollectionConfig{Dim: dim}, collection.Knobs{ExactThreshold: -1, Hook: hooks.hook})
+	w.upsert(t, points(w.r, 1, 300, dim)...)
+	eventually(t, "all is in the graph", func() bool { return w.c.Stats().InDelta == 0 })
+	w.delete(t, w.ids(60)...) // dead when the search begins, and still in the graph that it walks
+	at := hooks.stop(t, "search: between delta and graph")
+	q := vector(w.r, dim)
+	w.begin()
+	var near []tarn.Result
+	wait := inBackground(t, func() (err error) {
+		near, err = w.c.Search(ctx, q, 10)
+		return err
+	})
+	at.await()
+	require.NoError(t, w.c.Rebuild(ctx, tarn.IndexConfig{})) // the new graph does not hold them
+	require.NoError(t, w.c.Checkpoint(ctx))
+	w.upsert(t, points(w.r, 1000, 60, dim)...)
+	require.Equal(t, 60, w.c.Stats().Deleted, "no slot of theirs was given to a new point")
+	at.release()
+	require.NoError(t, wait())
+	w.requireAnswer(t, q, 10, near)
+	require.NoError(t, w.c.Checkpoint(ctx))
+	w.upsert(t, points(w.r, 2000, 60, dim)...)
+	require.Zero(t, w.c.Stats().Deleted, "now they are")
+	w.check(t)
+}
+
 func TestI6_NoSlotIsWrittenAgainUnderARunningIteration(t *testing.T) {
 	w := newWorld(t, tarn.CollectionConfig{Dim: dim}, collection.Knobs{PauseIndexer: true})
 	w.upsert(t, points(w.r, 1, 300, dim)...)

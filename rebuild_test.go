@@ -16,8 +16,9 @@ import (
 )
 
 // rebuildSteps are the places where a rebuild is stopped. It comes to the first
-// twice: before the graph is built and before what came meanwhile is caught up.
-var rebuildSteps = []string{"rebuild: round", "rebuild: round", "rebuild: before publication", "rebuild: after publication"}
+// again and again: before the graph is built and before what came meanwhile is
+// caught up.
+var rebuildSteps = []string{"rebuild: round", "rebuild: round", "rebuild: before audit", "rebuild: before publication", "rebuild: after publication"}
 
 // atEachStep calls do while a rebuild stands at each of its steps, over the same
 // collection, and then once more when all are over.
@@ -472,4 +473,36 @@ func TestACheckpointDuringARebuildIsWhole(t *testing.T) {
 		w.reopen(t)
 		w.check(t)
 	}
+}
+
+func TestAGraphOfOtherParametersThanConfiguredIsBuiltAnewAfterOpening(t *testing.T) {
+	hooks := newSteps()
+	w := newWorld(t, tarn.CollectionConfig{Dim: dim}, collection.Knobs{ExactThreshold: -1, SnapshotChange: 10, Hook: hooks.hook})
+	w.upsert(t, points(w.r, 1, 300, dim)...)
+	eventually(t, "the delta is empty", func() bool { return w.c.Stats().InDelta == 0 })
+	at := hooks.stop(t, "snapshot: after rename") // of the graph with M 16
+	checkpoint := inBackground(t, func() error { return w.c.Checkpoint(ctx) })
+	at.await()
+	swapped := hooks.stop(t, "rebuild: after publication")
+	rebuilt := inBackground(t, func() error { return w.c.Rebuild(ctx, tarn.IndexConfig{M: 5}) })
+	swapped.await()
+	swapped.release()
+	committed := hooks.stop(t, "checkpoint: after commit") // it names the old graph, and the new configuration
+	at.release()
+	committed.await()
+	path := crashCopy(t, w.path)
+	committed.release()
+	require.NoError(t, checkpoint())
+	require.NoError(t, rebuilt())
+
+	killed := *w
+	killed.c, killed.db = openCollection(t, path, tarn.WithKnobs(graphOnly))
+	require.Equal(t, 5, killed.c.Config().Index.M)
+	killed.check(t)
+	eventually(t, "a rebuild", func() bool { return killed.c.Stats().Rebuilds == 1 && !killed.c.Stats().Rebuilding })
+	killed.check(t)
+	require.NoError(t, killed.db.Close())
+	killed.c, killed.db = openCollection(t, path, tarn.WithKnobs(graphOnly))
+	killed.check(t)
+	require.Zero(t, killed.c.Stats().Rebuilds, "once is enough")
 }

@@ -24,6 +24,7 @@ type checkpointer struct {
 	live       *bitmap.Set // of the last durable checkpoint
 	named      snapshotFile
 	bad        atomic.Bool // the named file was in doubt: the next checkpoint names it no more
+	reclaimed  engine      // the graph that served when slots were last freed
 	dropped    []uint32    // slots freed since: their payloads go
 
 	config atomic.Bool // the configuration has changed since
@@ -221,6 +222,12 @@ func (c *Collection) reclaim() {
 	g := c.view.Load().graph
 	if c.rebuild.running.Load() || k.named.name != "" && k.named.graph != g {
 		return
+	}
+	if k.reclaimed != g {
+		// A search that began before the swap may still walk the old graph, which
+		// held slots that this one does not: every pin of now holds them back.
+		c.slots.holdBack(c.applied.Load() + 1)
+		k.reclaimed = g
 	}
 	in, oldest := g.InGraph(), c.pins.oldest()
 	freed := c.slots.reclaim(func(d deadSlot) bool {

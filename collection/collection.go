@@ -85,8 +85,9 @@ type Collection struct {
 // view is what a search reads: a graph and what it does not hold. It is swapped
 // whole, under the publication lock (I3).
 type view struct {
-	graph engine
-	delta *delta.Buffer
+	graph  engine
+	delta  *delta.Buffer
+	missed misses
 }
 
 // Name returns the collection's name.

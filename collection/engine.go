@@ -64,10 +64,13 @@ const graphSeed = 0x7461726e
 // defaultEfSearch is the beam of a search where nothing else was asked for.
 const defaultEfSearch = 64
 
-// efSearch returns the default beam of a search.
-func (c *Collection) efSearch() int {
-	if ef := int(c.ef.Load()); ef > 0 {
-		return ef
+// efSearch returns the beam of a search that asks for none.
+func (c *Collection) efSearch() int { return beam(int(c.ef.Load())) }
+
+// beam is an EfSearch with its default.
+func beam(efSearch int) int {
+	if efSearch > 0 {
+		return efSearch
 	}
 	return defaultEfSearch
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"runtime"
-	"sync"
 	"sync/atomic"
 )
 
@@ -19,59 +18,6 @@ type indexer struct {
 	old    atomic.Int64 // slots that Open found in the delta and that are still there: they do not count against new writes
 	done   atomic.Uint64
 	paused bool
-
-	mu     sync.Mutex
-	missed map[uint32]int // slots of the delta that the graph holds and did not find, by how often
-	parked atomic.Int64   // of those, how many are not tried again for now
-}
-
-// maxMisses is how often a slot that the graph does not find is tried again before
-// the graph has changed.
-const maxMisses = 3
-
-// miss notes that the graph of v did not find a slot and reports whether to try
-// again.
-func (c *Collection) miss(v *view, slot uint32) bool {
-	x := &c.index
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if c.view.Load() != v || !v.delta.Has(slot) {
-		return false // nobody asks any more
-	}
-	if x.missed == nil {
-		x.missed = map[uint32]int{}
-	}
-	x.missed[slot]++
-	if x.missed[slot] < maxMisses {
-		return true
-	}
-	x.parked.Add(1)
-	return false
-}
-
-// left forgets a slot that is in the delta no longer.
-func (x *indexer) left(slot uint32) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if x.missed[slot] >= maxMisses {
-		x.parked.Add(-1)
-	}
-	delete(x.missed, slot)
-}
-
-// forgive forgets all misses and returns what was parked.
-func (x *indexer) forgive() []uint32 {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	var parked []uint32
-	for slot, n := range x.missed {
-		if n >= maxMisses {
-			parked = append(parked, slot)
-		}
-	}
-	x.missed = nil
-	x.parked.Store(0)
-	return parked
 }
 
 // unit is how many slots a worker takes at a time.
@@ -82,12 +28,14 @@ func (c *Collection) startIndexers() {
 	if c.index.paused = c.opts.Knobs.PauseIndexer; c.index.paused {
 		return
 	}
-	for range runtime.GOMAXPROCS(0) {
-		c.workers.Go(c.indexLoop)
+	for i := range runtime.GOMAXPROCS(0) {
+		c.workers.Go(func() { c.indexLoop(i > 0) })
 	}
 }
 
-func (c *Collection) indexLoop() {
+// indexLoop is a worker. One that only helps leaves the processors to searches as
+// long as a scan of the delta costs them little.
+func (c *Collection) indexLoop(helps bool) {
 	var (
 		hold    pin
 		claimed []uint32
@@ -98,10 +46,13 @@ func (c *Collection) indexLoop() {
 		work := c.index.work.wait()
 		hold.hold(&c.applied)
 		v := c.view.Load()
-		claimed = v.delta.Claim(unit, claimed[:0])
+		claimed = claimed[:0]
+		if !helps || c.wantsHelp(v) {
+			claimed = v.delta.Claim(unit, claimed)
+		}
 		if len(claimed) == 0 {
 			hold.release()
-			if c.index.done.Load() != c.maintain.seen.Load() {
+			if !helps && c.index.done.Load() != c.maintain.seen.Load() {
 				c.maintain.kick() // there is time to look at what the new links pushed out
 			}
 			select {
@@ -123,6 +74,12 @@ func (c *Collection) indexLoop() {
 	}
 }
 
+// wantsHelp reports whether more than one worker shall index: while searches run
+// only when a scan of the delta costs them more than the search of a graph.
+func (c *Collection) wantsHelp(v *view) bool {
+	return v.delta.Len() > c.opts.Knobs.SoftLimit || !shared.polite()
+}
+
 // indexUnit inserts slots that were claimed from v.delta into v.graph (I3).
 func (c *Collection) indexUnit(v *view, claimed []uint32) error {
 	if err := shared.acquire(c.bg, pressing); err != nil {
@@ -134,31 +91,35 @@ func (c *Collection) indexUnit(v *view, claimed []uint32) error {
 			c.leaveDelta(v, slot)
 			continue
 		}
-		found, err := c.insert(c.bg, v.graph, slot)
+		found, err := c.insert(c.bg, v.graph, slot, c.efOwn())
 		if err != nil {
 			return err
 		}
 		c.hook("index: between graph and delta")
 		if found {
 			c.leaveDelta(v, slot)
-		} else if c.miss(v, slot) {
+		} else if v.miss(slot) {
 			v.delta.Release(slot)
+		} else {
+			c.maintain.kick() // too many of them ask for another graph
 		}
 	}
 	return nil
 }
 
 // insert puts a slot into a graph and reports whether the graph finds it (I2).
-func (c *Collection) insert(ctx context.Context, g engine, slot uint32) (found bool, err error) {
+func (c *Collection) insert(ctx context.Context, g engine, slot uint32, ef int) (found bool, err error) {
 	if err := g.Insert(ctx, slot); err != nil {
 		return false, err
 	}
-	ef := c.efOwn()
-	if g.Finds(slot, ef) {
-		return true, nil
-	}
+	return c.linked(ctx, g, slot, ef)
+}
+
+// linked reports whether a graph finds a slot that it holds, if need be once it is
+// linked anew.
+func (c *Collection) linked(ctx context.Context, g engine, slot uint32, ef int) (found bool, err error) {
 	l, ok := g.(linker)
-	if !ok {
+	if !ok || g.Finds(slot, ef) {
 		return true, nil
 	}
 	if err := l.Link(ctx, slot, ef); err != nil {
@@ -167,17 +128,18 @@ func (c *Collection) insert(ctx context.Context, g engine, slot uint32) (found b
 	return g.Finds(slot, ef), nil
 }
 
-// efOwn is the beam with which a search for one point walks the graph at least.
-func (c *Collection) efOwn() int { return max(c.efSearch(), 1+spare) }
+// efOwn is the beam with which a search for one point walks the serving graph at
+// least.
+func (c *Collection) efOwn() int { return ownBeam(c.efSearch()) }
+
+func ownBeam(efSearch int) int { return max(efSearch, 1+spare) }
 
 // leaveDelta takes a slot that the graph finds, or a dead one, out of the delta.
 func (c *Collection) leaveDelta(v *view, slot uint32) {
 	if !v.delta.Remove(slot) {
 		return
 	}
-	if c.view.Load() == v {
-		c.index.left(slot)
-	}
+	v.missed.left(slot)
 	c.index.done.Add(1)
 	if c.index.old.Load() > 0 {
 		c.index.old.Add(-1)
@@ -190,6 +152,7 @@ func (c *Collection) deltaFull() bool {
 	if c.index.paused {
 		return false
 	}
-	waiting := c.view.Load().delta.Len() - int(c.index.parked.Load())
+	v := c.view.Load()
+	waiting := v.delta.Len() - int(v.missed.parked.Load())
 	return waiting >= c.opts.Knobs.DeltaLimit+int(max(0, c.index.old.Load()))
 }

@@ -5,6 +5,8 @@ package collection
 type Knobs struct {
 	ExactThreshold  int   // live points up to which a search scans all of them; negative: none
 	DeltaLimit      int   // points in the delta above which writers wait
+	SoftLimit       int   // points in the delta above which every worker indexes, though searches run
+	FewDeaths       int   // dead or lost slots below which a graph is not worth repairing or rebuilding
 	LogSegment      int64 // bytes of a log segment
 	CheckpointBytes int64 // log bytes that start a checkpoint in the background
 	LogLimit        int64 // log bytes above which writers wait for a checkpoint
@@ -22,6 +24,8 @@ const (
 	defaultExactThreshold  = 2_000
 	defaultDeltaPoints     = 65_536
 	defaultDeltaBytes      = 64 << 20
+	defaultSoftLimit       = 2_048 // a scan of them costs about what a search of a graph does: see docs/tuning.md
+	defaultFewDeaths       = 1_000
 	defaultLogSegment      = 16 << 20
 	defaultCheckpointBytes = 64 << 20
 	defaultLogLimit        = 4 * defaultCheckpointBytes
@@ -42,6 +46,8 @@ func (k Knobs) withDefaults(codeStride int) Knobs {
 	}
 	def(&k.ExactThreshold, defaultExactThreshold)
 	def(&k.DeltaLimit, max(1, min(defaultDeltaPoints, defaultDeltaBytes/codeStride)))
+	def(&k.SoftLimit, min(defaultSoftLimit, k.DeltaLimit/2))
+	def(&k.FewDeaths, defaultFewDeaths)
 	def64(&k.LogSegment, defaultLogSegment)
 	def64(&k.CheckpointBytes, defaultCheckpointBytes)
 	def64(&k.LogLimit, max(defaultLogLimit, 4*k.CheckpointBytes))

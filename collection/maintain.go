@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync/atomic"
 
+	"github.com/tarndb/tarn/hnsw"
 	"github.com/tarndb/tarn/internal/bitmap"
 )
 
@@ -13,7 +14,7 @@ import (
 //
 //	loaded, swapped ──> audit: what the graph does not find goes back into the delta
 //	many deaths     ──> rows that lead to dead slots are repaired
-//	too many        ──> rebuild: they are dropped
+//	too many dead, too many not found, or of other parameters than configured ──> rebuild
 type maintainer struct {
 	kicked   chan struct{}
 	audited  atomic.Pointer[view] // the view whose graph was audited whole
@@ -21,6 +22,8 @@ type maintainer struct {
 	seen     atomic.Uint64        // slots that had left the delta when the last audit began
 	deaths   atomic.Int64         // since the last repair
 	returned atomic.Int64         // slots that an audit put back into the delta
+	lost     int                  // slots not found when a rebuild began because of them
+	outdated *view                // whose graph a rebuild began because of its parameters
 }
 
 const (
@@ -28,8 +31,9 @@ const (
 	// whose death starts a repair and a rebuild. Measured: see docs/tuning.md.
 	repairShare  = 20
 	rebuildShare = 3
-	// fewDeaths is below what nothing is worth starting.
-	fewDeaths = 1_000
+	// lostShare is the part of a graph, one in so many slots, that it holds and does
+	// not find however they are linked, above which a new one is tried.
+	lostShare = 20
 )
 
 func (m *maintainer) init() { m.kicked = make(chan struct{}, 1) }
@@ -42,46 +46,51 @@ func (m *maintainer) kick() {
 }
 
 // died counts a death under the writer lock.
-func (m *maintainer) died(graph int) {
-	if n := m.deaths.Add(1); n >= int64(max(fewDeaths, graph/repairShare)) {
+func (m *maintainer) died(graph, few int) {
+	if n := m.deaths.Add(1); n >= int64(max(few, graph/repairShare)) {
 		m.kick()
 	}
 }
 
 // maintainLoop does what is due, when somebody says so.
 func (c *Collection) maintainLoop() {
+	var hold pin
+	c.pins.register(&hold)
+	defer c.pins.unregister(&hold)
 	for {
 		select {
 		case <-c.maintain.kicked:
 		case <-c.bg.Done():
 			return
 		}
-		if err := c.maintainGraph(); err != nil {
-			if c.bg.Err() == nil {
-				c.background("upkeep of the graph", err)
-			}
+		err := c.maintainGraph(&hold)
+		hold.release()
+		if err != nil && c.bg.Err() == nil { // a full disk, say: what is due then is tried when there is more of it
+			c.background("upkeep of the graph", err)
+		}
+		if c.failed() != nil {
 			return
 		}
 	}
 }
 
-func (c *Collection) maintainGraph() error {
+func (c *Collection) maintainGraph(hold *pin) error {
+	hold.hold(&c.applied)
 	v := c.view.Load()
 	n := v.graph.Len()
-	if err := c.auditDue(v, n); err != nil {
+	if err := c.auditDue(hold, v, n); err != nil {
 		return err
 	}
-	if gone := c.goneFrom(v.graph); gone >= max(fewDeaths, n/rebuildShare) && !c.opts.ReadOnly {
+	if why := c.rebuildDue(v, n); why != "" && !c.opts.ReadOnly {
+		hold.release()
 		c.maintain.deaths.Store(0)
-		return c.rebuildItself()
+		return c.rebuildItself(v, why)
 	}
-	if c.maintain.deaths.Load() < int64(max(fewDeaths, n/repairShare)) {
+	if c.maintain.deaths.Load() < int64(max(c.opts.Knobs.FewDeaths, n/repairShare)) {
 		return nil
 	}
 	c.maintain.deaths.Store(0)
-	for _, slot := range c.index.forgive() {
-		v.delta.Release(slot)
-	}
+	c.retryParked(v)
 	if r, ok := v.graph.(repairer); ok {
 		if err := shared.acquire(c.bg, leisurely); err != nil {
 			return err
@@ -92,6 +101,34 @@ func (c *Collection) maintainGraph() error {
 		}
 	}
 	return nil
+}
+
+// rebuildDue says why a graph of n slots should be built anew, "" if it should not.
+func (c *Collection) rebuildDue(v *view, n int) string {
+	few, m := c.opts.Knobs.FewDeaths, &c.maintain
+	lost := int(v.missed.parked.Load())
+	switch {
+	case c.goneFrom(v.graph) >= max(few, n/rebuildShare):
+		return "a large part of the graph is dead"
+	case lost >= max(few, n/lostShare) && lost > 2*m.lost:
+		m.lost = lost // not again for as many
+		return "a large part of the graph is not found"
+	case n > 0 && c.outdated(v.graph) && m.outdated != v:
+		m.outdated = v
+		return "the graph is not of the parameters configured"
+	}
+	return ""
+}
+
+// outdated reports whether a graph is of other parameters than those configured:
+// its file is older than a change of theirs, or of their defaults.
+func (c *Collection) outdated(g engine) bool {
+	have, ok := g.(interface{ Config() hnsw.Config })
+	if !ok {
+		return false
+	}
+	want, err := hnsw.New(c.graphConfig(c.Config().Index), c.store)
+	return err == nil && (want.Config().M != have.Config().M || want.Config().EfConstruction != have.Config().EfConstruction)
 }
 
 // repairer is an engine that can take links to dead slots out.
@@ -111,16 +148,17 @@ func (c *Collection) goneFrom(g engine) int {
 	return gone
 }
 
-// rebuildItself is Rebuild with the configuration in force.
-func (c *Collection) rebuildItself() error {
+// rebuildItself is Rebuild with the configuration in force, unless the view was
+// swapped meanwhile.
+func (c *Collection) rebuildItself(v *view, why string) error {
 	if err := c.lockAdmin(c.bg); err != nil {
 		return nil // closing
 	}
 	defer c.unlockAdmin()
-	if c.failed() != nil {
+	if c.failed() != nil || c.view.Load() != v {
 		return nil
 	}
-	c.log.Info("rebuilding: a large part of the graph is dead", "collection", c.name)
+	c.log.Info("rebuilding: "+why, "collection", c.name)
 	if err := c.rebuildGraph(c.bg, c.Config().Index); err != nil {
 		return fmt.Errorf("rebuild: %w", err)
 	}
@@ -129,25 +167,23 @@ func (c *Collection) rebuildItself() error {
 
 // auditShare is how many slots are audited for each one that came into the graph
 // since the last audit: new links push old ones out.
-const auditShare = 32
+const auditShare = 2
 
 // auditDue audits a graph whole when it was loaded or swapped, and a part of it in
 // turn when it has grown. What is put back is linked by the indexer, which asks
 // for the next audit when it is done.
-func (c *Collection) auditDue(v *view, n int) error {
+func (c *Collection) auditDue(hold *pin, v *view, n int) error {
 	m := &c.maintain
 	done := c.index.done.Load()
 	grown := int(min(done-m.seen.Swap(done), uint64(n)))
 	if grown > 0 {
-		for _, slot := range c.index.forgive() {
-			v.delta.Release(slot)
-		}
+		c.retryParked(v)
 	}
 	if m.audited.Load() == v && grown*auditShare < n {
-		return c.audit(v, grown*auditShare)
+		return c.audit(hold, v, grown*auditShare)
 	}
 	m.cursor = 0
-	err := c.audit(v, n)
+	err := c.audit(hold, v, n)
 	if err == nil {
 		m.audited.Store(v)
 	}
@@ -156,11 +192,12 @@ func (c *Collection) auditDue(v *view, n int) error {
 
 // audit asks the graph for some of its live slots. What it does not find goes back
 // into the delta at once (I2); the indexer links it anew.
-func (c *Collection) audit(v *view, budget int) error {
+func (c *Collection) audit(hold *pin, v *view, budget int) error {
 	if _, ok := v.graph.(linker); !ok {
 		return nil
 	}
 	for budget > 0 {
+		hold.hold(&c.applied) // what dies from now on stays; unless v was swapped nothing of it was given away
 		slots := c.auditUnit(v, &c.maintain.cursor)
 		if len(slots) == 0 {
 			c.maintain.cursor = 0

@@ -153,6 +153,7 @@ func (c *Collection) recover() error {
 		return err
 	}
 	c.adoptSlots(g)
+	c.check.reclaimed = g
 	c.view.Store(c.newView(g, nil))
 	c.index.old.Store(int64(c.view.Load().delta.Len()))
 	if !c.opts.ReadOnly {

@@ -53,6 +53,6 @@ func (c *Collection) endSlot(v *view, slot uint32, lsn uint64) {
 	c.leaveDelta(v, slot)
 	c.slots.die(slot, lsn)
 	if v.graph != nil && v.graph.Contains(slot) {
-		c.maintain.died(v.graph.Len())
+		c.maintain.died(v.graph.Len(), c.opts.Knobs.FewDeaths)
 	}
 }

@@ -3,6 +3,7 @@ package collection
 import (
 	"context"
 	"fmt"
+	"math"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -13,7 +14,7 @@ import (
 
 // rebuilder is the state of Rebuild.
 //
-//	live - new graph:  ████████████ ──build──> ██ ──catch up──> ▌ ──publish──> its delta
+//	live - new graph:  ████████████ ──build──> ██ ──audit, catch up──> ▌ ──publish──> its delta
 //	serving graph:     goes on taking new points, answers every search until the swap
 type rebuilder struct {
 	running atomic.Bool // written under the writer lock: no slot is reused meanwhile
@@ -64,7 +65,7 @@ func (c *Collection) rebuildGraph(ctx context.Context, cfg IndexConfig) error {
 		return err
 	}
 	c.setRebuilding(true)
-	lost, err := c.fill(ctx, next)
+	lost, err := c.fill(ctx, next, ownBeam(beam(cfg.EfSearch)))
 	if err == nil {
 		c.hook("rebuild: before publication")
 		c.publishGraph(next, lost, cfg)
@@ -85,22 +86,48 @@ func (c *Collection) setRebuilding(on bool) {
 	c.unlockWriter()
 }
 
-// fill builds next from the live points and catches up, in rounds, with what was
-// written meanwhile. lost are slots that it holds and does not find.
-func (c *Collection) fill(ctx context.Context, next engine) (lost *bitmap.Set, err error) {
+// fill builds next from the live points and catches up with what was written
+// meanwhile. Between the two every slot that it holds is asked for by its own
+// vector: no search shall miss after the swap what it found before. lost are slots
+// that it holds and does not find, however they are linked.
+func (c *Collection) fill(ctx context.Context, next engine, ef int) (lost *bitmap.Set, err error) {
 	lost = &bitmap.Set{}
-	before := 0
-	for round := 0; ; round++ {
-		c.hook("rebuild: round")
-		todo := c.missingFrom(next)
-		if round > 0 && (len(todo) <= smallRest || round == maxRounds || c.outrun(before, len(todo))) {
-			return lost, nil
-		}
-		before = len(todo)
-		if err := c.build(ctx, next, todo, lost); err != nil {
-			return nil, err
+	each := func(do func(ctx context.Context, g engine, slot uint32, ef int) (found bool, err error)) func(uint32) error {
+		return func(slot uint32) error {
+			found, err := do(ctx, next, slot, ef)
+			if found {
+				lost.Remove(slot)
+			} else {
+				lost.Add(slot)
+			}
+			return err
 		}
 	}
+	if err := c.catchUp(ctx, next, each(c.insert)); err != nil {
+		return nil, err
+	}
+	c.hook("rebuild: before audit")
+	if err := c.crewDo(ctx, c.heldBy(next), each(c.linked)); err != nil {
+		return nil, err
+	}
+	return lost, c.catchUp(ctx, next, each(c.insert))
+}
+
+// catchUp inserts what a graph lacks, in rounds, until that is little.
+func (c *Collection) catchUp(ctx context.Context, next engine, insert func(slot uint32) error) error {
+	before := math.MaxInt
+	for range maxRounds {
+		c.hook("rebuild: round")
+		todo := c.missingFrom(next)
+		if len(todo) == 0 || next.Len() > 0 && (len(todo) <= smallRest || c.outrun(before, len(todo))) {
+			return nil
+		}
+		before = len(todo)
+		if err := c.crewDo(ctx, todo, insert); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // outrun reports whether writers are about as fast as the catching up, so that it
@@ -121,8 +148,20 @@ func (c *Collection) missingFrom(g engine) []uint32 {
 	return slots
 }
 
-// build inserts slots with as many workers as the crew allows.
-func (c *Collection) build(ctx context.Context, g engine, slots []uint32, lost *bitmap.Set) error {
+// heldBy returns the live slots that a graph holds.
+func (c *Collection) heldBy(g engine) []uint32 {
+	var slots []uint32
+	for slot := range g.InGraph().All() {
+		if c.live.Has(slot) {
+			slots = append(slots, slot)
+		}
+	}
+	return slots
+}
+
+// crewDo does something with each slot that is live when its turn comes, with as
+// many workers as the crew allows.
+func (c *Collection) crewDo(ctx context.Context, slots []uint32, do func(slot uint32) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var next atomic.Int64
@@ -134,7 +173,7 @@ func (c *Collection) build(ctx context.Context, g engine, slots []uint32, lost *
 				if from >= len(slots) {
 					return
 				}
-				if err := c.buildUnit(ctx, g, slots[from:min(from+unit, len(slots))], lost); err != nil {
+				if err := c.crewUnit(ctx, slots[from:min(from+unit, len(slots))], do); err != nil {
 					cancel(err)
 					return
 				}
@@ -142,27 +181,19 @@ func (c *Collection) build(ctx context.Context, g engine, slots []uint32, lost *
 		})
 	}
 	wg.Wait()
-	if err := context.Cause(ctx); err != nil {
-		return err
-	}
-	return nil
+	return context.Cause(ctx)
 }
 
-func (c *Collection) buildUnit(ctx context.Context, g engine, slots []uint32, lost *bitmap.Set) error {
+func (c *Collection) crewUnit(ctx context.Context, slots []uint32, do func(slot uint32) error) error {
 	if err := shared.acquire(ctx, pressing); err != nil {
 		return err
 	}
 	defer shared.release()
 	for _, slot := range slots {
-		if !c.live.Has(slot) {
-			continue
-		}
-		found, err := c.insert(ctx, g, slot)
-		if err != nil {
-			return err
-		}
-		if !found {
-			lost.Add(slot)
+		if c.live.Has(slot) {
+			if err := do(slot); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -173,13 +204,14 @@ func (c *Collection) buildUnit(ctx context.Context, g engine, slots []uint32, lo
 func (c *Collection) publishGraph(g engine, lost *bitmap.Set, cfg IndexConfig) {
 	c.publish.Lock()
 	c.pubs.Add(1)
-	c.view.Store(c.newView(g, lost))
+	v := c.newView(g, lost)
+	c.view.Store(v)
 	c.config.Index = cfg
 	c.ef.Store(int64(cfg.EfSearch))
 	c.pubs.Add(1)
 	c.publish.Unlock()
 	c.index.old.Store(0)
-	c.index.forgive() // the new delta has claimed nothing
+	c.maintain.audited.Store(v)
 	c.index.work.broadcast()
 	c.maintain.kick()
 	c.room.broadcast()
@@ -194,7 +226,7 @@ func (c *Collection) newView(g engine, lost *bitmap.Set) *view {
 			d.Add(slot)
 		}
 	}
-	return &view{g, d}
+	return &view{graph: g, delta: d}
 }
 
 // lockAdmin takes the lock of calls that change how the collection works.

@@ -24,7 +24,7 @@ type allocator struct {
 
 type deadSlot struct {
 	slot uint32
-	lsn  uint64 // of the write that ended it
+	lsn  uint64 // of the write that ended it, or later
 }
 
 // take appends n slots to into. reserve makes room on disk below a bound; if it
@@ -62,6 +62,13 @@ func (a *allocator) giveBack(slots []uint32) {
 func (a *allocator) die(slot uint32, lsn uint64) {
 	a.dead = append(a.dead, deadSlot{slot, lsn})
 	a.gone.Add(1)
+}
+
+// holdBack treats every dead slot as if it had died no earlier than at lsn.
+func (a *allocator) holdBack(lsn uint64) {
+	for i := range a.dead {
+		a.dead[i].lsn = max(a.dead[i].lsn, lsn)
+	}
 }
 
 // reclaim moves dead slots that may be written again to the free ones and returns
