@@ -45,7 +45,12 @@ func (c *Collection) newEngine(cfg IndexConfig) (engine, error) {
 	if cfg.Engine == EngineCoder {
 		return c.newCoder(cfg)
 	}
-	return hnsw.New(c.graphConfig(cfg), c.store)
+	g, err := hnsw.New(c.graphConfig(cfg), c.store)
+	if err != nil {
+		return nil, err
+	}
+	g.Prefer(&c.live)
+	return g, nil
 }
 
 func (c *Collection) graphConfig(cfg IndexConfig) hnsw.Config {

@@ -124,6 +124,7 @@ func (c *Collection) loadSnapshot(file snapshotFile) (*hnsw.Graph, int64, error)
 		return nil, 0, err
 	}
 	c.maps = append(c.maps, m)
+	g.Prefer(&c.live)
 	return g, int64(len(m.Bytes())), nil
 }
 

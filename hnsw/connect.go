@@ -73,17 +73,17 @@ func (w *walk) rowCandidates(g *Graph, level int, at, slot uint32, row []uint32)
 		}
 		b.slots = append(b.slots, link-1)
 	}
-	return w.rank(g, level, at)
+	return w.rank(g, level, at, 0)
 }
 
-// rank returns build.slots as candidates for at's row, nearest first; on layer 0
-// those that by G1 must stay are forced.
-func (w *walk) rank(g *Graph, level int, at uint32) []kernel.Candidate {
+// rank returns build.slots as candidates for at's row, nearest first; the first
+// stay of them, and on layer 0 those that by G1 must stay, are forced.
+func (w *walk) rank(g *Graph, level int, at uint32, stay int) []kernel.Candidate {
 	b := &w.build
 	b.cands = b.cands[:0]
 	for i, d := range w.pairs(g, at, b.slots) {
 		s := b.slots[i]
-		if level == 0 && w.anchored(at, s) {
+		if i < stay || level == 0 && w.anchored(at, s) {
 			s |= forced
 		}
 		b.cands = append(b.cands, kernel.Candidate{Slot: s, Dist: d})
@@ -94,10 +94,14 @@ func (w *walk) rank(g *Graph, level int, at uint32) []kernel.Candidate {
 	return b.cands
 }
 
-// anchored reports whether one of two slots is the other's anchor.
-func (w *walk) anchored(a, b uint32) bool {
-	na, nb := w.nodes.row(a), w.nodes.row(b)
-	return atomic.LoadUint32(&na[nodeAnchor]) == b+1 || atomic.LoadUint32(&nb[nodeAnchor]) == a+1
+// anchored reports whether at's link to a slot must stay: to its anchor, and to
+// those whose anchor it is unless they are closed.
+func (w *walk) anchored(at, slot uint32) bool {
+	if atomic.LoadUint32(&w.nodes.row(at)[nodeAnchor]) == slot+1 {
+		return true
+	}
+	node := w.nodes.row(slot)
+	return atomic.LoadUint32(&node[nodeAnchor]) == at+1 && atomic.LoadUint32(&node[nodeChildren]) != closed
 }
 
 // rewrite changes at's row into the chosen links. A link that stays keeps its
@@ -129,8 +133,9 @@ func (w *walk) rewrite(at uint32, row []uint32, chosen []kernel.Candidate) {
 }
 
 // anchor links one of the chosen neighbours to slot for good, and slot to it.
-// If all of them have children enough it goes down the tree of anchors, which
-// ends in slots without children.
+// If all of them have children enough or are closed it goes up from the nearest to
+// one that is not closed, which the root never is, and down the tree of anchors,
+// which ends in slots without children.
 func (g *Graph) anchor(w *walk, slot uint32) uint32 {
 	picks := w.build.picks[0]
 	for _, c := range picks {
@@ -143,16 +148,21 @@ func (g *Graph) anchor(w *walk, slot uint32) uint32 {
 		if g.connect(w, 0, at, slot, true) {
 			break
 		}
+		if node := w.nodes.row(at); atomic.LoadUint32(&node[nodeChildren]) == closed {
+			at = atomic.LoadUint32(&node[nodeAnchor]) - 1
+			continue
+		}
 		at = w.child(at)
 	}
 	g.connect(w, 0, slot, at, false)
 	return at
 }
 
-// child returns a slot whose anchor is at, or at itself if there is none.
+// child returns a slot whose anchor is at and that is not closed, or at itself if
+// there is none.
 func (w *walk) child(at uint32) uint32 {
 	for _, s := range w.unseenBy(at) {
-		if atomic.LoadUint32(&w.nodes.row(s)[nodeAnchor]) == at+1 {
+		if node := w.nodes.row(s); atomic.LoadUint32(&node[nodeAnchor]) == at+1 && atomic.LoadUint32(&node[nodeChildren]) != closed {
 			return s
 		}
 	}

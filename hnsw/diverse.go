@@ -5,14 +5,20 @@ import "github.com/tarndb/tarn/internal/kernel"
 // forced marks, in a candidate's slot, one that must be chosen.
 const forced = 1 << 31
 
-// candidates appends the pool's slots but one, nearest first.
+// candidates appends the pool's wanted slots but one, nearest first; if there are
+// none, all but that one.
 func (p *pool) candidates(out []kernel.Candidate, but uint32) []kernel.Candidate {
-	for _, key := range p.keys {
-		if s := keySlot(key); s != but {
-			out = append(out, kernel.Candidate{Slot: s, Dist: keyDist(key)})
+	from := len(out)
+	for skip := uint64(dead); ; skip = 0 {
+		for _, key := range p.keys {
+			if s := keySlot(key); s != but && key&skip == 0 {
+				out = append(out, kernel.Candidate{Slot: s, Dist: keyDist(key)})
+			}
+		}
+		if len(out) > from || skip == 0 {
+			return out
 		}
 	}
-	return out
 }
 
 // diverse chooses up to m of cands, which are sorted by their distance to a base:

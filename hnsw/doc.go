@@ -7,7 +7,8 @@
 // Invariants:
 //
 //	G1  Every slot of the graph is reached from the entry point: each has an anchor
-//	    whose link to it no prune takes.
+//	    whose link to it no prune takes. Dead ones through which nothing else is
+//	    reached are let go by a repair.
 //	G2  A slot's rows do not change while the graph lives.
 //
 // Concurrency: readers take no lock; inserts lock single rows and run side by side.

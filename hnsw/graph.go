@@ -31,6 +31,7 @@ type Graph struct {
 	cfg   Config
 	src   Source
 	in    bitmap.Set
+	live  *bitmap.Set // see Prefer
 	entry entry
 	hubs  hubs
 
@@ -67,6 +68,11 @@ func New(cfg Config, src Source) (*Graph, error) {
 	memory.ownedBy(g)
 	return g, nil
 }
+
+// Prefer makes inserts link to slots of live, which may change at any time, rather
+// than to those that are not in it: a dead one that lies where a new one comes would
+// stand between it and the others. It is called before the first insert.
+func (g *Graph) Prefer(live *bitmap.Set) { g.live = live }
 
 // wholeLines rounds a number of words up to cache lines.
 func wholeLines(words int) int { return (words + 15) &^ 15 }

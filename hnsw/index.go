@@ -55,7 +55,9 @@ func NewIndex(cfg Config) (*Index, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Index{g: g, rows: rows}, nil
+	x := &Index{g: g, rows: rows}
+	g.Prefer(&x.live)
+	return x, nil
 }
 
 // Config returns the configuration with its defaults filled in.

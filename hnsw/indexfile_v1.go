@@ -162,6 +162,7 @@ func loadIndex(r io.Reader) (*Index, error) {
 	if err != nil {
 		return nil, err
 	}
+	x.g.Prefer(&x.live)
 	return x, x.mend()
 }
 

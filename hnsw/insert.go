@@ -95,11 +95,12 @@ func (w *walk) choose(ctx context.Context, g *Graph, slot uint32, at kernel.Cand
 	for len(b.picks) <= level {
 		b.picks = append(b.picks, nil)
 	}
+	want := wanted{live: g.live}
 	for l := min(level, top); l >= 0; l-- {
-		if w.start(g.cfg.EfConstruction, wanted{}, at); l == 0 {
-			w.begin(near, wanted{})
+		if w.start(g.cfg.EfConstruction, want, at); l == 0 {
+			w.begin(near, want)
 		}
-		if err := w.beam(ctx, &b.q, l, wanted{}); err != nil {
+		if err := w.beam(ctx, &b.q, l, want); err != nil {
 			return err
 		}
 		at = kernel.Candidate{Slot: keySlot(w.pool.keys[0]), Dist: keyDist(w.pool.keys[0])}

@@ -6,7 +6,7 @@ import "sync/atomic"
 const (
 	nodeAnchor   = 0 // 1 + the slot whose link to this one is never pruned
 	nodeUpper    = 1 // 1 + the number of its first row in the upper table; 0: none
-	nodeChildren = 2 // how many slots have this one as their anchor
+	nodeChildren = 2 // how many slots have this one as their anchor; closed: see bury.go
 	nodeWords    = 4
 )
 

@@ -111,18 +111,30 @@ func (g *Graph) Repair(ctx context.Context, live *bitmap.Set) (int, error) {
 	w := g.acquire()
 	defer g.release(w)
 	changed := 0
-	for slot := range g.in.All() {
-		if slot%64 == 0 {
-			if err := ctx.Err(); err != nil {
-				return changed, err
+	for range maxRounds { // what was linked anew may let more of the dead go
+		if err := g.bury(ctx, w, live); err != nil {
+			return changed, err
+		}
+		before := changed
+		for slot := range g.in.All() {
+			if slot%64 == 0 {
+				if err := ctx.Err(); err != nil {
+					return changed, err
+				}
+			}
+			if live.Has(slot) && slot < w.size && g.bypass(w, slot, live) {
+				changed++
 			}
 		}
-		if live.Has(slot) && slot < w.size && g.bypass(w, slot, live) {
-			changed++
+		if changed == before {
+			break
 		}
 	}
 	return changed, nil
 }
+
+// maxRounds bounds the rounds of a repair; most take two.
+const maxRounds = 8
 
 // bypass repairs one row.
 func (g *Graph) bypass(w *walk, at uint32, live *bitmap.Set) bool {
@@ -131,18 +143,20 @@ func (g *Graph) bypass(w *walk, at uint32, live *bitmap.Set) bool {
 	defer mu.Unlock()
 	row := w.base.row(at)
 	b := &w.build
-	if b.slots = w.around(at, row, live, b.slots[:0]); len(b.slots) == 0 {
+	var stay int
+	if b.slots, stay = w.around(at, row, live, b.slots[:0]); len(b.slots) == 0 {
 		return false
 	}
-	cands := w.rank(g, 0, at)
+	cands := w.rank(g, 0, at, stay)
 	w.rewrite(at, row, w.diverse(g, cands, len(row)))
 	return true
 }
 
 // around appends what at's row should be chosen from: its links to live slots and
-// those by G1, and the live slots that the others lead to. Nothing if all its
-// links stay.
-func (w *walk) around(at uint32, row []uint32, live *bitmap.Set, out []uint32) []uint32 {
+// those by G1, which all stay, and then the live slots that the others lead to.
+// Nothing if all its links stay. Rows were made by many inserts; to choose all of one
+// anew would thin it out, a little more with every repair.
+func (w *walk) around(at uint32, row []uint32, live *bitmap.Set, out []uint32) (slots []uint32, stay int) {
 	w.forget()
 	w.seen[at] = w.epoch
 	var gone []uint32
@@ -154,8 +168,9 @@ func (w *walk) around(at uint32, row []uint32, live *bitmap.Set, out []uint32) [
 		}
 	}
 	if len(gone) == 0 {
-		return nil
+		return nil, 0
 	}
+	stay = len(out)
 	for _, d := range gone {
 		for _, s := range w.unseen(w.base.row(d)) {
 			if live.Has(s) {
@@ -163,5 +178,5 @@ func (w *walk) around(at uint32, row []uint32, live *bitmap.Set, out []uint32) [
 			}
 		}
 	}
-	return out
+	return out, stay
 }

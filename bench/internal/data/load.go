@@ -56,6 +56,15 @@ func Load(name string) (*Set, error) {
 	return s, err
 }
 
+// LoadQueries reads a real set's queries alone.
+func LoadQueries(name string) ([][]float32, error) {
+	dir := os.Getenv(Folder)
+	if dir == "" {
+		return nil, fmt.Errorf("%s: %w", name, ErrNoFolder)
+	}
+	return ReadVectors(filepath.Join(dir, name, "query."+formats[name].ext+".gz"))
+}
+
 // LoadAttributes reads what a real set says of its vectors, one JSON object each,
 // in row order.
 func LoadAttributes(name string) ([]tarn.Payload, error) {

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+
+	"github.com/tarndb/tarn/bench/internal/data"
+)
+
+func main() {
+	if err := command(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "peers:", err)
+		os.Exit(1)
+	}
+}
+
+const usage = "use: peers graph [-set NAME] [-rounds N] [-only search|build|prepare] | peers report"
+
+func command(args []string) error {
+	if len(args) == 0 {
+		return errors.New(usage)
+	}
+	switch args[0] {
+	case "serve":
+		if len(args) != 3 {
+			return errors.New(usage)
+		}
+		return serve(args[1], args[2])
+	case "graph":
+		return graph(args[1:])
+	case "report":
+		return report()
+	}
+	return errors.New(usage)
+}
+
+// graph measures the graph section of RESULTS.md.
+func graph(args []string) error {
+	flags := flag.NewFlagSet("graph", flag.ContinueOnError)
+	set := flags.String("set", "", "one set; all if empty")
+	rounds := flags.Int("rounds", 5, "rounds of searches")
+	rows := flags.Int("rows", 20_000, "vectors of a build")
+	builds := flags.Int("builds", 3, "rounds of builds")
+	only := flags.String("only", "", "prepare, search or build; all if empty")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if err := venv(); err != nil {
+		return err
+	}
+	names := data.Names
+	if *set != "" {
+		names = []string{*set}
+	}
+	for _, name := range names {
+		if err := measure(name, *only, *rounds, *rows, *builds); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return report()
+}
+
+func measure(name, only string, rounds, rows, builds int) error {
+	set, err := data.Load(name)
+	if err != nil {
+		return err
+	}
+	if err := prepare(name); err != nil || only == "prepare" {
+		return err
+	}
+	f := readFigures(name)
+	f.stamp()
+	if only != "build" {
+		if err := f.search(set, rounds); err != nil {
+			return err
+		}
+		if err := f.work(set); err != nil {
+			return err
+		}
+	}
+	if only != "search" {
+		if err := f.build(set, rows, builds); err != nil {
+			return err
+		}
+	}
+	return f.save()
+}
+
+// machine describes where this runs.
+func machine() string {
+	model := runtime.GOARCH
+	info, _ := os.ReadFile("/proc/cpuinfo")
+	for line := range strings.Lines(string(info)) {
+		if key, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(key) == "model name" {
+			model = strings.TrimSpace(value)
+			break
+		}
+	}
+	return fmt.Sprintf("%s, %d CPUs, %s, %s", model, runtime.NumCPU(), runtime.GOOS, runtime.Version())
+}

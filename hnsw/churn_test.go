@@ -1,0 +1,89 @@
+package hnsw
+
+import (
+	"math/rand/v2"
+	"os"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tarndb/tarn/internal/kernel"
+)
+
+// TestChurnCostsNoRecall deletes a tenth and adds it again, ten times at random and
+// five times a whole region, with the repairs that a collection does, and compares
+// with a graph that was built of what is left. TARN_DATA does it on a real set.
+func TestChurnCostsNoRecall(t *testing.T) {
+	base, queries, ef := clustered(11, 3_000, 24), clustered(11, 150, 24), 24
+	cfg := Config{Dim: 24}
+	if os.Getenv("TARN_DATA") != "" {
+		d := loadDataset(t, cmpOr(os.Getenv("TARN_SET"), "godoc-minilm"))
+		base, queries, ef = d.base, d.queries, 40
+		cfg = Config{Dim: len(base[0]), Metric: d.metric}
+	}
+	churn(t, cfg, base, queries, ef)
+}
+
+func cmpOr(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+func churn(t *testing.T, cfg Config, base, queries [][]float32, ef int) {
+	const k = 10
+	r := rand.New(rand.NewPCG(12, 12))
+	x := newIndex(t, cfg, base, 2)
+	slots := make([]uint32, len(base)) // by place in base
+	for i := range slots {
+		slots[i] = uint32(i)
+	}
+	for round := range 15 {
+		var gone []int
+		if round < 10 {
+			gone = r.Perm(len(base))[:len(base)/10]
+		} else {
+			gone = around(cfg.Metric, base, base[r.IntN(len(base))], len(base)/10)
+		}
+		vecs := make([][]float32, len(gone))
+		for i, at := range gone {
+			require.Equal(t, 1, x.Delete(slots[at]))
+			vecs[i] = base[at]
+		}
+		_, err := x.Repair(ctx)
+		require.NoError(t, err)
+		for _, q := range queries[:20] {
+			got, err := x.Search(ctx, q, k, ef, nil)
+			require.NoError(t, err)
+			require.Len(t, got, k)
+		}
+		first, err := x.AddAll(ctx, vecs, 2)
+		require.NoError(t, err)
+		for i, at := range gone {
+			slots[at] = first + uint32(i)
+		}
+		requireWhole(t, x.g, &x.live)
+	}
+	worn := meanRecall(t, x, queries, k, ef)
+	fresh := meanRecall(t, newIndex(t, cfg, base, 2), queries, k, ef)
+	t.Logf("recall@%d at ef %d: %.4f after 15 rounds, %.4f built anew", k, ef, worn, fresh)
+	require.GreaterOrEqual(t, worn, fresh-0.005)
+}
+
+// around returns the places of the n vectors nearest to one.
+func around(m Metric, base [][]float32, centre []float32, n int) []int {
+	dists := make([]float32, len(base))
+	places := make([]int, len(base))
+	for i, v := range base {
+		dists[i], places[i] = kernel.Distance(m, centre, v), i
+	}
+	slices.SortFunc(places, func(a, b int) int {
+		if dists[a] < dists[b] || dists[a] == dists[b] && a < b {
+			return -1
+		}
+		return 1
+	})
+	return places[:n]
+}
