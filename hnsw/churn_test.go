@@ -15,7 +15,7 @@ import (
 // five times a whole region, with the repairs that a collection does, and compares
 // with a graph that was built of what is left. TARN_DATA does it on a real set.
 func TestChurnCostsNoRecall(t *testing.T) {
-	base, queries, ef := clustered(11, 3_000, 24), clustered(11, 150, 24), 24
+	base, queries, ef := clustered(11, 2_000, 24), clustered(11, 100, 24), 24
 	cfg := Config{Dim: 24}
 	if os.Getenv("TARN_DATA") != "" {
 		d := loadDataset(t, cmpOr(os.Getenv("TARN_SET"), "godoc-minilm"))
