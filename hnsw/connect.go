@@ -149,8 +149,11 @@ func (g *Graph) anchor(w *walk, slot uint32) uint32 {
 			break
 		}
 		if node := w.nodes.row(at); atomic.LoadUint32(&node[nodeChildren]) == closed {
-			at = atomic.LoadUint32(&node[nodeAnchor]) - 1
-			continue
+			if at = atomic.LoadUint32(&node[nodeAnchor]) - 1; at < w.size {
+				continue
+			}
+			at = picks[0].Slot // damaged
+			break
 		}
 		at = w.child(at)
 	}

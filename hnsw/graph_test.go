@@ -152,7 +152,7 @@ func TestRepairLinksAroundTheDead(t *testing.T) {
 func TestDeadSlotsAreWalkedThroughAndNeverReturned(t *testing.T) {
 	base := clustered(25, 2_000, 8)
 	x := newIndex(t, Config{Dim: 8}, base, 2)
-	live, filter := new(bitmap.Set), new(bitmap.Set)
+	live, filter := new(bitmap.Set), make(bitmap.Words, 2_000/64+1)
 	for slot := range uint32(2_000) {
 		if slot%10 == 0 {
 			live.Add(slot)
@@ -191,7 +191,7 @@ func TestSnapshotTakenBesideInsertsIsWhole(t *testing.T) {
 		var b bytes.Buffer
 		saved, err := x.g.Save(&b, [16]byte{1})
 		require.NoError(t, err)
-		require.NoError(t, Check(b.Bytes(), [16]byte{1}))
+		require.NoError(t, Check(b.Bytes(), [16]byte{1}, saved.CRC))
 		g, err := Load(b.Bytes(), [16]byte{1}, saved.CRC, x.g.cfg, x.rows)
 		require.NoError(t, err)
 		require.Equal(t, saved.Slots, g.Len())
