@@ -125,3 +125,15 @@ func TestAPoisonPointAmongTenThousandFailsAlone(t *testing.T) {
 	require.ErrorIs(t, err, tarn.ErrInvalidVector, "a batch with it is refused whole")
 	require.EqualValues(t, n+1, requireCounters(t, s).Rejected)
 }
+
+func TestADeleteByKeyIsRefusedWhereIDsNamePointsAndDeletesNothing(t *testing.T) {
+	s, c, _, _ := newStream(t, tarn.StreamingConfig{}, collection.Knobs{})
+	p := points(newRand(1), 0, 1, dim)[0]
+	require.NoError(t, c.Upsert(ctx, p))
+	for _, opts := range [][]tarn.SendOption{nil, {tarn.From("a", 1)}} {
+		_, err := s.SendOps(ctx, []tarn.Op{{Delete: true, Point: tarn.Point{Key: "x"}}}, opts...)
+		require.ErrorIs(t, err, tarn.ErrInvalidPoint)
+	}
+	require.NoError(t, s.Flush(soon(t)))
+	requirePoint(t, c, p) // its ID is 0, as that of the delete is
+}

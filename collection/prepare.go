@@ -30,9 +30,6 @@ func (c *Collection) newOp(p *Point) (op, error) {
 
 // deletion returns the delete of what p names.
 func (c *Collection) deletion(p *Point) (op, error) {
-	if !c.byKey() {
-		return op{id: p.ID, slot: noSlot, old: noSlot}, nil
-	}
 	id, key, err := c.nameOf(p)
 	return op{id: id, key: key, slot: noSlot, old: noSlot}, err
 }

@@ -1,15 +1,18 @@
 // Tarn is the command line of the vector store.
 //
 //	go run ./cmd/tarn demo              a store's life on real data, in a minute
+//	go run ./cmd/tarn ingest D C FILE   points from NDJSON into collection C of the store in D
 //
 //	main.go ──> commands, one file each ──> tarn (the library)
-//	                   └──> internal/demo ──> internal/godoc (its data)
+//	                   ├──> internal/demo ──> internal/godoc (its data)
+//	                   └──> internal/ingest
 //
 // Invariants:
 //
 //	I1  Exit status 0 means that what was asked for was done and every promise
 //	    that was looked at held; 1 that something failed or a promise was broken;
-//	    2 that the command was not understood.
+//	    2 that the command was not understood; 3 that it was done but for what was
+//	    reported, such as the bad lines of an ingest.
 //	I2  With --json standard output carries one JSON object and nothing else.
 //	    Progress and errors go to standard error.
 //

@@ -14,6 +14,7 @@ import (
 const (
 	exitFailed = 1 // something failed, or a promise was broken
 	exitUsage  = 2 // the command was not understood
+	exitPartly = 3 // done, but for what was reported
 )
 
 func main() {
@@ -37,7 +38,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		Usage:     "an embedded vector store",
 		Writer:    stdout,
 		ErrWriter: stderr,
-		Commands:  []*cli.Command{demoCommand()},
+		Commands:  []*cli.Command{demoCommand(), ingestCommand()},
 		Suggest:   true,
 		OnUsageError: func(_ context.Context, _ *cli.Command, err error, _ bool) error {
 			return usageError(err.Error())
@@ -58,6 +59,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	switch {
 	case unknown, errors.As(err, &misuse):
 		return exitUsage
+	case errors.As(err, new(badLinesError)):
+		return exitPartly
 	case err != nil:
 		return exitFailed
 	}

@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/urfave/cli/v3"
+	"golang.org/x/term"
+
+	"github.com/tarndb/tarn"
+	"github.com/tarndb/tarn/cmd/tarn/internal/ingest"
+)
+
+func ingestCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "ingest",
+		Usage:     "stream points from NDJSON into a collection, each line once",
+		ArgsUsage: "DIR COLLECTION [FILE|-]",
+		Description: "Each line of FILE (- or nothing: standard input; .gz is unpacked) is one object:\n" +
+			"   {\"id\": 7, \"vector\": [0.1, 0.2, 0.3], \"payload\": {\"title\": \"a small lake\"}}\n" +
+			"or {\"id\": 7, \"delete\": true}; \"key\" stands for \"id\" where strings name the points.\n\n" +
+			"The number of the last line is stored in the same record as its points, under the source's name. After a\n" +
+			"crash, an interrupt or a kill, --resume goes on behind it: nothing is written twice, nothing is left out.\n" +
+			"Lines that cannot be stored go to the side file with their number and the reason, and stop nothing.\n" +
+			"Streaming is switched on if the collection has none, and stays on.\n\n" +
+			"Exit status: 0 every line is stored and durable; 3 every line but those in the side file; 1 it ended early,\n" +
+			"what the summary says is stored; 2 the command was not understood.",
+		Flags: []cli.Flag{
+			&cli.IntFlag{Name: "dim", Usage: "create the collection, if it is not there, for vectors of `N` components"},
+			&cli.StringFlag{Name: "metric", Usage: "with --dim: `METRIC` is cosine, l2 or dot", Value: "cosine"},
+			&cli.BoolFlag{Name: "resume", Usage: "go on behind the last line that is stored"},
+			&cli.StringFlag{Name: "source", Usage: "store the place under `NAME`; default: the path of FILE, or stdin"},
+			&cli.StringFlag{Name: "bad", Usage: "write bad lines to `FILE`; default: FILE.bad, or stdin.bad"},
+			&cli.BoolFlag{Name: "json", Usage: "print the summary as JSON"},
+		},
+		Action: runIngest,
+	}
+}
+
+func runIngest(ctx context.Context, cmd *cli.Command) (err error) {
+	args := cmd.Args().Slice()
+	if len(args) < 2 || len(args) > 3 {
+		return usageError(fmt.Sprintf("ingest takes DIR COLLECTION [FILE|-], not %q", args))
+	}
+	o, err := ingestOptions(cmd, append(args, "-")[2])
+	if err != nil {
+		return err
+	}
+	db, err := tarn.Open(args[0], nil)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if e := db.Close(); e != nil {
+			if errors.As(err, new(badLinesError)) {
+				err = nil // there is something worse to tell
+			}
+			err = errors.Join(err, e)
+		}
+	}()
+	c, err := ingestInto(ctx, cmd, db, args[1])
+	if err != nil {
+		return err
+	}
+	sum, err := ingest.Run(ctx, c, o)
+	if err := errors.Join(err, printSummary(cmd, sum)); err != nil {
+		return err
+	}
+	if sum.Bad > 0 {
+		return badLinesError{sum}
+	}
+	return nil
+}
+
+// badLinesError: all was done but for some lines.
+type badLinesError struct{ sum ingest.Summary }
+
+func (e badLinesError) Error() string {
+	return fmt.Sprintf("%d lines could not be stored: see %s", e.sum.Bad, e.sum.BadFile)
+}
+
+func ingestOptions(cmd *cli.Command, file string) (ingest.Options, error) {
+	o := ingest.Options{File: file, Stdin: cmd.Root().Reader, Source: cmd.String("source"), BadFile: cmd.String("bad"), Resume: cmd.Bool("resume")}
+	name := "stdin"
+	if file != "-" {
+		path, err := filepath.Abs(file)
+		if err != nil {
+			return o, err
+		}
+		name = path
+	}
+	if o.Source == "" {
+		o.Source = name
+	}
+	if o.BadFile == "" {
+		o.BadFile = name + ".bad"
+	}
+	if w := cmd.Root().ErrWriter; isTerminal(w) {
+		o.Progress = ingest.NewBar(w)
+	} else {
+		o.Progress = ingest.NewLines(w)
+	}
+	return o, nil
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// ingestInto returns the collection, which --dim creates.
+func ingestInto(ctx context.Context, cmd *cli.Command, db *tarn.DB, name string) (*tarn.Collection, error) {
+	if !cmd.IsSet("dim") {
+		c, err := db.Collection(name)
+		if errors.Is(err, tarn.ErrNotFound) {
+			err = fmt.Errorf("%w; --dim N --metric METRIC creates it", err)
+		}
+		return c, err
+	}
+	metrics := map[string]tarn.Metric{"cosine": tarn.Cosine, "l2": tarn.L2, "dot": tarn.Dot}
+	metric, ok := metrics[strings.ToLower(cmd.String("metric"))]
+	if !ok {
+		return nil, usageError(fmt.Sprintf("--metric is cosine, l2 or dot, not %q", cmd.String("metric")))
+	}
+	s := tarn.DefaultStreamingConfig()
+	return db.EnsureCollection(ctx, name, tarn.CollectionConfig{Dim: cmd.Int("dim"), Metric: metric, Streaming: &s})
+}
+
+func printSummary(cmd *cli.Command, s ingest.Summary) error {
+	w := cmd.Root().Writer
+	if cmd.Bool("json") {
+		enc := json.NewEncoder(w)
+		enc.SetIndent("", "  ")
+		enc.SetEscapeHTML(false)
+		return enc.Encode(s)
+	}
+	_, err := fmt.Fprintf(w, "stored    %d points, %d deletes, from %d lines in %.1f s (%.0f points/s)\n"+
+		"bad       %d lines\nposition  line %d of %s\npoints    %d in %s\n",
+		s.Stored, s.Deleted, s.Lines, s.Seconds, s.PerSecond, s.Bad, s.Position, s.Source, s.Points, s.Collection)
+	if err == nil && s.Resumed > 0 {
+		_, err = fmt.Fprintf(w, "resumed   behind line %d\n", s.Resumed)
+	}
+	return err
+}

@@ -1,0 +1,93 @@
+package ingest
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+)
+
+// badLine is an entry of the side file, one JSON object a line.
+type badLine struct {
+	Line  uint64 `json:"line"`
+	Error string `json:"error"`
+	Text  string `json:"text"` // its beginning
+}
+
+// keptText is how much of a bad line the side file repeats.
+const keptText = 1000
+
+// sideFile takes bad lines. It is created by the first one.
+type sideFile struct {
+	name string
+	f    *os.File
+}
+
+// forgetAfter removes what the side file says of lines after n: they are read again
+// (I2). Of a line that was torn nobody knows the number: it is the last and goes too.
+func (s *sideFile) forgetAfter(n uint64) error {
+	old, err := os.ReadFile(s.name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var kept []byte
+	r := bufio.NewReader(bytes.NewReader(old))
+	for {
+		line, err := r.ReadBytes('\n')
+		var b badLine
+		if err == nil && json.Unmarshal(line, &b) == nil && b.Line <= n {
+			kept = append(kept, line...)
+		}
+		if errors.Is(err, io.EOF) {
+			break
+		}
+	}
+	if len(kept) == len(old) {
+		return nil
+	}
+	tmp := s.name + ".tmp"
+	if err := os.WriteFile(tmp, kept, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(tmp, s.name)
+}
+
+// add appends bad lines with one write.
+func (s *sideFile) add(lines []badLine) error {
+	if len(lines) == 0 {
+		return nil
+	}
+	if s.f == nil {
+		f, err := os.OpenFile(s.name, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+		if err != nil {
+			return err
+		}
+		s.f = f
+	}
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	for _, l := range lines {
+		if err := enc.Encode(l); err != nil {
+			return err
+		}
+	}
+	if _, err := s.f.Write(buf.Bytes()); err != nil {
+		return fmt.Errorf("the side file: %w", err)
+	}
+	return nil
+}
+
+func (s *sideFile) close() error {
+	if s.f == nil {
+		return nil
+	}
+	return errors.Join(s.f.Sync(), s.f.Close())
+}

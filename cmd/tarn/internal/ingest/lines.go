@@ -1,0 +1,110 @@
+package ingest
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync/atomic"
+)
+
+// maxLine bounds what one line may take.
+const maxLine = 64 << 20
+
+var errLongLine = fmt.Errorf("the line is longer than %d bytes", maxLine)
+
+// source is where lines come from.
+type source struct {
+	r     *bufio.Reader
+	n     uint64       // lines read
+	read  atomic.Int64 // bytes of the file, compressed ones too
+	size  int64        // of the file; 0: not known
+	close func() error
+}
+
+// openSource opens a file, which is unpacked if its name ends in .gz, or stdin for "-".
+func openSource(name string, stdin io.Reader) (*source, error) {
+	s := &source{close: func() error { return nil }}
+	if name == "-" {
+		s.r = bufio.NewReaderSize(counting{stdin, &s.read}, 1<<20)
+		return s, nil
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	s.close = f.Close
+	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+		s.size = info.Size()
+	}
+	var r io.Reader = counting{f, &s.read}
+	if strings.HasSuffix(name, ".gz") {
+		if r, err = gzip.NewReader(r); err != nil {
+			return nil, errors.Join(fmt.Errorf("%s: %w", name, err), f.Close())
+		}
+	}
+	s.r = bufio.NewReaderSize(r, 1<<20)
+	return s, nil
+}
+
+type counting struct {
+	r io.Reader
+	n *atomic.Int64
+}
+
+func (c counting) Read(b []byte) (int, error) {
+	n, err := c.r.Read(b)
+	c.n.Add(int64(n))
+	return n, err
+}
+
+// next returns a line without its end, in memory of its own. errLongLine: it was
+// passed over. io.EOF: there are no more.
+func (s *source) next() ([]byte, error) {
+	var line []byte
+	long := false
+	for {
+		part, err := s.r.ReadSlice('\n')
+		if !long && len(line)+len(part) > maxLine {
+			line, long = nil, true
+		}
+		if !long {
+			line = append(line, part...)
+		}
+		if errors.Is(err, bufio.ErrBufferFull) {
+			continue
+		}
+		if err != nil && !errors.Is(err, io.EOF) {
+			return nil, fmt.Errorf("line %d: %w", s.n+1, err)
+		}
+		if err != nil && len(line) == 0 && !long {
+			return nil, io.EOF
+		}
+		s.n++
+		if long {
+			return nil, errLongLine
+		}
+		return bytes.TrimSpace(line), nil
+	}
+}
+
+// skip passes over the first n lines.
+func (s *source) skip(n uint64) error {
+	for s.n < n {
+		part, err := s.r.ReadSlice('\n')
+		switch {
+		case errors.Is(err, bufio.ErrBufferFull):
+		case err == nil, errors.Is(err, io.EOF) && len(part) > 0:
+			s.n++
+		case errors.Is(err, io.EOF):
+			return fmt.Errorf("it has %d lines, and %d were stored from it before: is it another file?", s.n, n)
+		default:
+			return fmt.Errorf("line %d: %w", s.n+1, err)
+		}
+	}
+	return nil
+}
