@@ -9,9 +9,9 @@ import (
 )
 
 // crew is what the background work of all collections of a process shares: as
-// many workers may run as there are processors, and one less while searches run,
-// so that these always find one free. A writer who waits for the delta to shrink
-// lifts that bound.
+// many workers may run as there are processors, and one less while searches run or
+// a batch is written, so that these always find one free. A writer who waits for
+// the delta to shrink lifts that bound.
 //
 //	worker: acquire ── one unit of work (a few inserts) ── release ── again
 //	            └─ behind those who came before; an audit behind everybody
@@ -26,7 +26,9 @@ type crew struct {
 	searches atomic.Uint64 // begun
 	seen     atomic.Uint64 // searches when a unit of work last ended
 	busy     atomic.Int32  // units of work for which searches are taken to run on
+	writing  atomic.Int32  // batches that are being written or fsynced
 	urgent   atomic.Int32  // writers that wait
+	stalled  atomic.Bool   // somebody waits for a place
 }
 
 // rank is who comes first among those who wait for a place.
@@ -51,8 +53,22 @@ func (w *crew) limit() int {
 	return n
 }
 
-// polite reports whether work gives way to searches.
-func (w *crew) polite() bool { return w.busy.Load() > 0 && w.urgent.Load() == 0 }
+// polite reports whether work gives way to searches and writes.
+func (w *crew) polite() bool {
+	return (w.busy.Load() > 0 || w.writing.Load() > 0) && w.urgent.Load() == 0
+}
+
+// write makes work give way to a batch until wrote is called. It asks nobody to
+// stop: a worker gives way at the end of its unit of work.
+func (w *crew) write() { w.writing.Add(1) }
+
+func (w *crew) wrote() {
+	if w.writing.Add(-1) == 0 && w.stalled.Load() {
+		w.mu.Lock()
+		w.grant()
+		w.mu.Unlock()
+	}
+}
 
 // acquire waits for a place, until ctx ends.
 func (w *crew) acquire(ctx context.Context, r rank) error {
@@ -87,6 +103,8 @@ func (w *crew) acquire(ctx context.Context, r rank) error {
 
 // grant gives the places that are free to those who wait. The lock is held.
 func (w *crew) grant() {
+	w.stalled.Store(true) // before the limit is read: see wrote
+	defer func() { w.stalled.Store(len(w.waiting[pressing])+len(w.waiting[leisurely]) > 0) }()
 	for r := range w.waiting {
 		for len(w.waiting[r]) > 0 && w.running < w.limit() {
 			w.running++

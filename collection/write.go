@@ -266,7 +266,9 @@ func (c *Collection) lockForRoom(ctx context.Context, w *write, closing <-chan s
 		if err := c.awaitRoom(ctx, w, closing); err != nil {
 			return err
 		}
-		if err := c.lockWriter(ctx, closing); err != nil {
+		shared.write()
+	defer shared.wrote()
+	if err := c.lockWriter(ctx, closing); err != nil {
 			return err
 		}
 		if full, err := c.full(w.grows()); err == nil && !full {
@@ -339,6 +341,8 @@ func (c *Collection) syncLog(lsn uint64) error {
 		return nil
 	}
 	c.hook("write: before sync")
+	shared.write()
+	defer shared.wrote()
 	if err := c.wal.Sync(lsn); err != nil {
 		return c.fail(err)
 	}

@@ -1,0 +1,281 @@
+package bench
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tarndb/tarn"
+	"github.com/tarndb/tarn/bench/internal/data"
+	"github.com/tarndb/tarn/internal/vfs"
+	"github.com/tarndb/tarn/wal"
+)
+
+// burst is how many points come at once.
+const burst = 50_000
+
+// payloads are what points carry: nothing, or an object of about 100 bytes as JSON.
+var payloads = []struct {
+	name string
+	of   func(i int) tarn.Payload
+}{
+	{"none", func(int) tarn.Payload { return nil }},
+	{"100B", func(i int) tarn.Payload {
+		return tarn.Payload{"title": "a passage of a manual page, as many others", "section": int64(i % 9), "words": int64(80), "lang": "en", "rank": 0.25}
+	}},
+}
+
+// streamSets are the sets that streams are measured with: 384 dimensions.
+func streamSets(b *testing.B, fn func(b *testing.B, s *data.Set)) {
+	forEachSet(b, func(b *testing.B, s *data.Set) {
+		if s.Dim() == 384 && !strings.Contains(s.Name, "godoc") {
+			fn(b, s)
+		}
+	})
+}
+
+// makePoints returns n points with the set's vectors in turn, ids from first on.
+func makePoints(s *data.Set, first, n int, payload func(int) tarn.Payload) []tarn.Point {
+	ps := make([]tarn.Point, n)
+	for i := range ps {
+		ps[i] = tarn.Point{ID: uint64(first + i), Vector: s.Base[(first+i)%len(s.Base)], Payload: payload(i)}
+	}
+	return ps
+}
+
+// BenchmarkTrySend measures the call alone: the queue takes all of it, and nothing
+// is written meanwhile.
+func BenchmarkTrySend(b *testing.B) {
+	const n = 10_000
+	streamSets(b, func(b *testing.B, s *data.Set) {
+		for _, p := range payloads {
+			ps := makePoints(s, 0, n, p.of)
+			for _, producers := range []int{1, 4, 16} {
+				b.Run(fmt.Sprintf("payload=%s/producers=%d", p.name, producers), func(b *testing.B) {
+					c := newCollection(b, s, tarn.CollectionConfig{Streaming: &tarn.StreamingConfig{BufferSize: 2 * n, BatchSize: 4 * n, FlushInterval: time.Hour}})
+					stream, err := c.Stream()
+					require.NoError(b, err)
+					var took []float64
+					var mallocs uint64
+					for b.Loop() {
+						var before, after runtime.MemStats
+						runtime.ReadMemStats(&before)
+						start := time.Now()
+						inParallel(producers, n, func(i int) {
+							if _, err := stream.TrySend(ps[i]); err != nil {
+								b.Error(err)
+							}
+						})
+						took = append(took, float64(time.Since(start).Nanoseconds())/n)
+						runtime.ReadMemStats(&after)
+						mallocs += after.Mallocs - before.Mallocs
+						require.NoError(b, stream.Flush(ctx))
+						indexed(b, c) // the next round is not disturbed
+					}
+					slices.Sort(took)
+					b.ReportMetric(took[len(took)/2], "ns/send")
+					b.ReportMetric(float64(mallocs)/float64(n*len(took)), "allocs/send")
+				})
+			}
+		}
+	})
+}
+
+// inParallel calls fn with 0 to n-1, shared out in turn among goroutines.
+func inParallel(goroutines, n int, fn func(i int)) {
+	var wg sync.WaitGroup
+	for g := range goroutines {
+		wg.Go(func() {
+			for i := g; i < n; i += goroutines {
+				fn(i)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// rates are what one burst came to, in points a second: until the last was
+// accepted, durable and searchable, in the graph.
+type rates struct {
+	accepted, durable, indexed, log float64
+	waits                           spread
+	searches, misses                int64
+}
+
+// BenchmarkStreamBurst sends a burst, waits for the ticket of each point while a
+// searcher asks for those just acknowledged, and then gives the same records to the
+// log alone. Each b.N is one pair, on a store of its own; metrics are medians.
+func BenchmarkStreamBurst(b *testing.B) {
+	streamSets(b, func(b *testing.B, s *data.Set) {
+		for _, p := range payloads {
+			ps := makePoints(s, 0, burst, p.of)
+			for _, producers := range []int{1, 4, 16} {
+				b.Run(fmt.Sprintf("payload=%s/producers=%d", p.name, producers), func(b *testing.B) { benchBurst(b, s, ps, producers, false) })
+			}
+			b.Run(fmt.Sprintf("payload=%s/producers=4/searcher", p.name), func(b *testing.B) { benchBurst(b, s, ps, 4, true) })
+		}
+	})
+}
+
+func benchBurst(b *testing.B, s *data.Set, ps []tarn.Point, producers int, searcher bool) {
+	var all []rates
+	for b.Loop() {
+		c := newCollection(b, s, tarn.CollectionConfig{Streaming: &tarn.StreamingConfig{}})
+		r, records := sendBurst(b, c, ps, producers, searcher)
+		indexed(b, c)
+		r.log = logAlone(b, records)
+		all = append(all, r)
+	}
+	median := func(of func(r rates) float64) float64 {
+		var v []float64
+		for _, r := range all {
+			v = append(v, of(r))
+		}
+		slices.Sort(v)
+		return v[len(v)/2]
+	}
+	b.ReportMetric(median(func(r rates) float64 { return r.accepted }), "accepted/s")
+	b.ReportMetric(median(func(r rates) float64 { return r.durable }), "durable/s")
+	b.ReportMetric(median(func(r rates) float64 { return r.indexed }), "indexed/s")
+	b.ReportMetric(median(func(r rates) float64 { return r.log }), "log/s")
+	b.ReportMetric(median(func(r rates) float64 { return r.durable / r.log }), "durable/log")
+	b.ReportMetric(median(func(r rates) float64 { return r.waits.at(0.5) }), "wait-p50-ms")
+	b.ReportMetric(median(func(r rates) float64 { return r.waits.at(0.99) }), "wait-p99-ms")
+	if searcher {
+		b.ReportMetric(median(func(r rates) float64 { return float64(r.searches) }), "searches")
+		b.ReportMetric(median(func(r rates) float64 { return float64(r.misses) }), "misses")
+	}
+}
+
+// at returns a quantile in milliseconds of a spread that is sorted.
+func (s spread) at(q float64) float64 {
+	return float64(s[int(q*float64(len(s)-1))].Nanoseconds()) / 1e6
+}
+
+// sent is a point that waits for its ticket.
+type sent struct {
+	i      int
+	ticket tarn.Ticket
+	at     time.Time
+}
+
+// sendBurst sends ps from some producers, each with a goroutine that waits for its
+// tickets in order. records are the points of each record that the stream wrote, on
+// average.
+func sendBurst(b *testing.B, c *tarn.Collection, ps []tarn.Point, producers int, searcher bool) (r rates, records [][]tarn.Point) {
+	stream, err := c.Stream()
+	require.NoError(b, err)
+	var acknowledged atomic.Int64 // one of the points that were just acknowledged, plus one
+	var done atomic.Bool
+	var search, send, wait sync.WaitGroup
+	if searcher {
+		search.Go(func() { r.searches, r.misses = askForNewest(b, c, ps, &acknowledged, &done) })
+	}
+	waits := make([]spread, producers)
+	start := time.Now()
+	for p := range producers {
+		open := make(chan sent, len(ps)/producers+1)
+		send.Go(func() {
+			defer close(open)
+			for i := p; i < len(ps); i += producers {
+				at := time.Now()
+				ticket, err := stream.Send(ctx, ps[i])
+				if err != nil {
+					b.Error(err)
+					return
+				}
+				open <- sent{i, ticket, at}
+			}
+		})
+		wait.Go(func() {
+			for o := range open {
+				if err := o.ticket.Wait(ctx); err != nil {
+					b.Error(err)
+				}
+				waits[p] = append(waits[p], time.Since(o.at))
+				acknowledged.Store(int64(o.i) + 1)
+			}
+		})
+	}
+	send.Wait()
+	r.accepted = perSecond(len(ps), start)
+	wait.Wait()
+	r.durable = perSecond(len(ps), start)
+	done.Store(true)
+	search.Wait()
+	for c.Stats().InDelta > 0 {
+		time.Sleep(5 * time.Millisecond)
+	}
+	r.indexed = perSecond(len(ps), start)
+	r.waits = slices.Concat(waits...)
+	slices.Sort(r.waits)
+	st := stream.Stats()
+	require.EqualValues(b, len(ps), st.Written)
+	return r, slices.Collect(slices.Chunk(ps, max(1, len(ps)/int(st.Batches))))
+}
+
+func perSecond(n int, since time.Time) float64 { return float64(n) / time.Since(since).Seconds() }
+
+// askForNewest searches for what was acknowledged a moment ago, over and over.
+func askForNewest(b *testing.B, c *tarn.Collection, ps []tarn.Point, acknowledged *atomic.Int64, done *atomic.Bool) (searches, misses int64) {
+	for !done.Load() {
+		i := acknowledged.Load() - 1
+		if i < 0 {
+			runtime.Gosched()
+			continue
+		}
+		near, err := c.Search(ctx, ps[i].Vector, 2, tarn.WithoutPayload())
+		if err != nil {
+			b.Error(err)
+			return
+		}
+		searches++
+		same := len(near) == 2 && near[0].Distance == near[1].Distance
+		if len(near) == 0 || near[0].ID != ps[i].ID && !same && near[0].Distance > 1e-6 {
+			misses++
+		}
+	}
+	return searches, misses
+}
+
+// logAlone appends and syncs records of the same sizes one after another, as a
+// stream with nothing else to do would, and returns points a second.
+func logAlone(b *testing.B, records [][]tarn.Point) float64 {
+	b.Helper()
+	dir, err := vfs.CreateOS(filepath.Join(b.TempDir(), "log"))
+	require.NoError(b, err)
+	defer dir.Close()
+	o := wal.Options{UUID: [16]byte{1}}
+	require.NoError(b, wal.Create(dir, o))
+	l, _, err := wal.Open(dir, o, 0, nil)
+	require.NoError(b, err)
+	defer func() { require.NoError(b, l.Close()) }()
+	buf := make([]byte, 0, 8<<20)
+	for i := range cap(buf) {
+		buf = append(buf, byte(i*7))
+	}
+	points := 0
+	start := time.Now()
+	for _, ps := range records {
+		n := 0
+		for i := range ps {
+			n += 24 + 4*len(ps[i].Vector)
+			if ps[i].Payload != nil {
+				n += 100
+			}
+		}
+		lsn, err := l.Append(1, buf[:n])
+		require.NoError(b, errors.Join(err, l.Sync(lsn)))
+		points += len(ps)
+	}
+	return perSecond(points, start)
+}
