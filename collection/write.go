@@ -267,8 +267,8 @@ func (c *Collection) lockForRoom(ctx context.Context, w *write, closing <-chan s
 			return err
 		}
 		shared.write()
-	defer shared.wrote()
-	if err := c.lockWriter(ctx, closing); err != nil {
+		defer shared.wrote()
+		if err := c.lockWriter(ctx, closing); err != nil {
 			return err
 		}
 		if full, err := c.full(w.grows()); err == nil && !full {
