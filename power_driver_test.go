@@ -84,8 +84,10 @@ func (w *powerWorld) step() error {
 		return w.flush(w.c.Sync(ctx))
 	case k < 78:
 		return w.flush(w.c.Checkpoint(ctx))
-	case k < 82:
+	case k < 80:
 		return w.flush(w.c.Rebuild(ctx, tarn.IndexConfig{}))
+	case k < 82:
+		return w.flush(w.c.Compact(ctx))
 	case k < 90:
 		return w.second()
 	case k < 93:

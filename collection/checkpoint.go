@@ -104,8 +104,8 @@ func (c *Collection) checkpointLocked(ctx context.Context, withSnapshot bool) er
 		named = file
 	} else if k.lsn.Load() == c.applied.Load() && !k.config.Load() {
 		return nil
-	} else if k.bad.Load() {
-		named = snapshotFile{}
+	} else if g := c.view.Load().graph; k.bad.Load() || g.Len() == 0 && k.named.graph != g {
+		named = snapshotFile{} // an empty graph has no file, and what it replaced is not wanted back
 	}
 	if err := c.commitCheckpoint(ctx, named); err != nil {
 		c.removeSnapshot(named, k.named)

@@ -12,6 +12,7 @@ type Knobs struct {
 	LogLimit        int64 // log bytes above which writers wait for a checkpoint
 	SnapshotChange  int   // slots of change that make a snapshot due
 	ChunkSlots      int   // slots of one chunk of the slot files, a power of two
+	CompactBytes    int64 // of slots that hold no point, from which on the collection compacts itself
 	Ring            int   // moves that a search can look back on, a power of two
 	PauseIndexer    bool  // leave everything in the delta, without limit
 	NoBackground    bool  // no checkpoints of its own
@@ -53,5 +54,6 @@ func (k Knobs) withDefaults(codeStride int) Knobs {
 	def64(&k.LogLimit, max(defaultLogLimit, 4*k.CheckpointBytes))
 	def(&k.SnapshotChange, defaultSnapshotChange)
 	def(&k.Ring, defaultRing)
+	def64(&k.CompactBytes, defaultCompactBytes)
 	return k
 }

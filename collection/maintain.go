@@ -16,14 +16,15 @@ import (
 //	many deaths     ──> rows that lead to dead slots are repaired
 //	too many dead, too many not found, or of other parameters than configured ──> rebuild
 type maintainer struct {
-	kicked   chan struct{}
-	audited  atomic.Pointer[view] // the view whose graph was audited whole
-	cursor   uint32               // where the next partial audit begins
-	seen     atomic.Uint64        // slots that had left the delta when the last audit began
-	deaths   atomic.Int64         // since the last repair
-	returned atomic.Int64         // slots that an audit put back into the delta
-	lost     int                  // slots not found when a rebuild began because of them
-	outdated *view                // whose graph a rebuild began because of its parameters
+	kicked      chan struct{}
+	audited     atomic.Pointer[view] // the view whose graph was audited whole
+	cursor      uint32               // where the next partial audit begins
+	seen        atomic.Uint64        // slots that had left the delta when the last audit began
+	deaths      atomic.Int64         // since the last repair
+	returned    atomic.Int64         // slots that an audit put back into the delta
+	lost        int                  // slots not found when a rebuild began because of them
+	outdated    *view                // whose graph a rebuild began because of its parameters
+	uncompacted atomic.Int64         // slots that the last Compact had to leave
 }
 
 const (
@@ -80,6 +81,11 @@ func (c *Collection) maintainGraph(hold *pin) error {
 	n := v.graph.Len()
 	if err := c.auditDue(hold, v, n); err != nil {
 		return err
+	}
+	if !c.opts.ReadOnly && c.compactDue() {
+		hold.release()
+		c.maintain.deaths.Store(0)
+		return c.compactItself()
 	}
 	if why := c.rebuildDue(v, n); why != "" && !c.opts.ReadOnly {
 		hold.release()

@@ -66,6 +66,7 @@ type write struct {
 	record
 	lsn     uint64               // the last LSN that the batch depends on
 	skipped bool                 // its position was there already
+	adds    bool                 // decide may return upserts
 	decide  func() ([]op, error) // says under the writer lock what the batch is; nil: it is known
 }
 
@@ -280,6 +281,9 @@ func (c *Collection) lockForRoom(ctx context.Context, w *write, closing <-chan s
 
 // grows reports whether a batch adds to the delta: deletes need no room there.
 func (w *write) grows() bool {
+	if w.adds {
+		return true
+	}
 	for i := range w.ops {
 		if !w.ops[i].isDelete() {
 			return true

@@ -77,6 +77,9 @@ func child(ctx context.Context, c Config, opts *tarn.Options) error {
 	if c.Rebuild {
 		go w.forever(func() error { return col.Rebuild(ctx, tarn.IndexConfig{}) })
 	}
+	if c.Compact {
+		go w.forever(func() error { return col.Compact(ctx) })
+	}
 	if c.Checkpoint {
 		go w.forever(func() error { return col.Checkpoint(ctx) })
 	}

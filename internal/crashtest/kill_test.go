@@ -68,6 +68,10 @@ func TestA03_KillsBesideARebuildLoseNothingAcknowledged(t *testing.T) {
 	killMany(t, 10, Config{Producers: []Kind{Stream, API}, Rebuild: true, Checkpoint: true, Preload: 6000})
 }
 
+func TestA04_KillsBesideACompactLoseNothingAcknowledged(t *testing.T) {
+	killMany(t, 10, Config{Producers: []Kind{Stream, API}, Compact: true, Checkpoint: true, Preload: 2000})
+}
+
 func TestA06_KillsOfARecoveryFiveDeepLoseNothingAcknowledged(t *testing.T) {
 	killMany(t, 10, Config{Producers: []Kind{Stream, Source, API}, Nested: 5})
 }

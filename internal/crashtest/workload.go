@@ -37,6 +37,7 @@ type Config struct {
 	Preload    int    // points that are there from the start and stay; enough of them make the graph count
 	Rebuild    bool   // Rebuild over and over beside the producers
 	Checkpoint bool   // Checkpoint over and over beside the producers
+	Compact    bool   // Compact over and over beside the producers
 	Nested     int    // after each kill so many children more, killed while they recover
 	Named      bool   // points have keys, which say their ids
 	Fresh      bool   // the store does not exist before the first kill, which comes early

@@ -31,7 +31,8 @@ const (
 // file that it trusts: inspect has looked at it before, and what may still be
 // wrong in a large one is caught as a panic or a fault, and becomes ErrCorrupt.
 type bolt struct {
-	db   *bbolt.DB
+	swap sync.RWMutex // held while db is another one, see replace
+	db   *bbolt.DB    // by swap
 	dir  vfs.FS
 	name string
 
@@ -84,11 +85,7 @@ func fillBolt(dir vfs.FS, name string, fn func(writer) error) error {
 	if err := errors.Join(err, b.close()); err != nil {
 		return err
 	}
-	f, err := dir.OpenRW(name)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
+	return syncFile(dir, name)
 }
 
 // openBolt opens a file that inspect finds sound.
@@ -163,6 +160,8 @@ func panicked(p any) error {
 }
 
 func (b *bolt) view(fn func(reader) error) error {
+	b.swap.RLock()
+	defer b.swap.RUnlock()
 	return b.guard(func() error {
 		tx, err := b.db.Begin(false)
 		if err != nil {
@@ -174,6 +173,8 @@ func (b *bolt) view(fn func(reader) error) error {
 }
 
 func (b *bolt) update(fn func(writer) error) error {
+	b.swap.RLock()
+	defer b.swap.RUnlock()
 	return b.guard(func() error {
 		tx, err := b.db.Begin(true)
 		if err != nil {

@@ -66,6 +66,9 @@ func (s *Store) recode(slot uint32) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	i := s.lay.chunk(slot)
+	if i >= len(s.chunks) {
+		return s.wrongVector(slot)
+	}
 	e := s.side(slot)
 	if e.matchesCodes(s.codes.Load().Bytes(slot)) {
 		return nil // somebody was quicker

@@ -17,7 +17,8 @@
 //
 //	I1  Nothing is written through a shared mapping, and no row into a place that
 //	    Allocate did not make real: a full disk is an error of Reserve.
-//	I2  A mapping is never moved, shortened or closed before Close. A table of
+//	I2  A mapping is never moved, shortened or closed before Close; the rows of a
+//	    chunk that Shrink removed may become zeros. A table of
 //	    rows that a reader loaded stays readable, and right for every slot that
 //	    was live when it was loaded.
 //	I3  Slots below Reserved have blocks and memory; what lies above may be

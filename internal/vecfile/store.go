@@ -50,6 +50,7 @@ type Store struct {
 	chunks   []*chunk
 	pending  *chunk // the next one, while it is not whole
 	handles  []*slotFile
+	retired  []vfs.Mapping // of chunks that Shrink removed
 	arena    arena
 	newFiles bool  // the folder has entries that were not synced
 	copying  bool  // new chunks get their codes in memory (Warm was called)
@@ -209,6 +210,9 @@ func (s *Store) Close() error {
 			}
 		}
 	}
-	s.handles, s.chunks, s.pending = nil, nil, nil
+	for _, m := range s.retired {
+		errs = append(errs, m.Close())
+	}
+	s.handles, s.chunks, s.pending, s.retired = nil, nil, nil, nil
 	return errors.Join(append(errs, s.arena.close())...)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/tarndb/tarn/internal/bitmap"
 	"github.com/tarndb/tarn/internal/codec"
@@ -52,6 +53,9 @@ func (s *Store) verifyHeader(f *slotFile, report func(Finding)) int64 {
 		return 0
 	}
 	h, err := s.fs.Open(f.name)
+	if errors.Is(err, fs.ErrNotExist) && !s.holds(f) {
+		return 0 // Shrink has removed it
+	}
 	if err != nil {
 		report(Finding{f.name, -1, err.Error()})
 		return 0
@@ -61,6 +65,13 @@ func (s *Store) verifyHeader(f *slotFile, report func(Finding)) int64 {
 		report(Finding{f.name, 0, err.Error()})
 	}
 	return headerSize
+}
+
+// holds reports whether a file is one of the store's.
+func (s *Store) holds(f *slotFile) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return int(f.chunk) < len(s.chunks) && s.chunks[f.chunk].files[f.kind] == f
 }
 
 // verifyRows checks the live slots from first to end (excluded) of a chunk.

@@ -85,6 +85,9 @@ func (s *Store) copyPiece(i int, c *chunk, from, to int) error {
 	if s.closed {
 		return s.failed
 	}
+	if i >= len(s.chunks) || s.chunks[i] != c {
+		return nil // Shrink was quicker
+	}
 	to = min(to, s.rowsOf(i))
 	switch {
 	case from >= to || c.private != nil:
@@ -111,7 +114,7 @@ func (s *Store) copyPiece(i int, c *chunk, from, to int) error {
 func (s *Store) endCopy(i int, c *chunk, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if c.next != nil && err == nil && !s.closed {
+	if c.next != nil && err == nil && !s.closed && i < len(s.chunks) && s.chunks[i] == c {
 		s.swapCodes(i, c.next)
 	}
 	c.next = nil

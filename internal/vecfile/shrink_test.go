@@ -1,0 +1,60 @@
+package vecfile
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestI2_ShrinkRemovesChunksAndLeavesTheirMemoryReadable(t *testing.T) {
+	dir := disk(t)
+	s, err := Open(dir, Config{Dim: 3, UUID: testUUID, ChunkSlots: 4}, 0)
+	require.NoError(t, err)
+	require.NoError(t, s.Reserve(16))
+	for slot := range uint32(16) {
+		x := float32(slot)
+		require.NoError(t, s.Write([]Entry{{Slot: slot, ID: 1, LSN: 1, Vector: []float32{x, x, x}}}))
+	}
+	old := s.Vectors()
+	before := s.Bytes()
+	require.NoError(t, s.Shrink(5))
+	require.Equal(t, uint32(8), s.Reserved())
+	require.Less(t, s.Bytes(), before)
+	entries, err := dir.List(".")
+	require.NoError(t, err)
+	require.Len(t, entries, 2*3)
+	_ = old.Float32s(15, 3)[2] // a reader that came before reads on, whatever it reads
+
+	v, err := s.Vector(7, nil)
+	require.NoError(t, err)
+	require.Equal(t, []float32{7, 7, 7}, v)
+	require.NoError(t, s.Reserve(16))
+	require.NoError(t, s.Write([]Entry{{Slot: 12, ID: 1, LSN: 99, Vector: []float32{1, 2, 3}}}))
+	require.NoError(t, s.Sync())
+	v, err = s.Vector(12, nil)
+	require.NoError(t, err)
+	require.Equal(t, []float32{1, 2, 3}, v)
+
+	// What another process left beyond goes too.
+	require.NoError(t, s.Close())
+	s, err = Open(dir, Config{Dim: 3, UUID: testUUID, ChunkSlots: 4}, 3)
+	require.NoError(t, err)
+	require.NoError(t, s.Shrink(3))
+	entries, err = dir.List(".")
+	require.NoError(t, err)
+	require.Len(t, entries, 3)
+	require.NoError(t, s.Shrink(0))
+	require.Zero(t, s.Reserved())
+	require.NoError(t, s.Close())
+}
+
+func TestNamesOfChunksAreReadExactly(t *testing.T) {
+	for _, name := range []string{"00000001.vec", "000000ff.code", "00000000.side"} {
+		_, ok := chunkOf(name)
+		require.True(t, ok, name)
+	}
+	for _, name := range []string{"1.vec", "00000001.VEC", "000000FF.code", "00000001.vec.tmp", "x0000001.vec", ".vec", "0000000100.vec"} {
+		_, ok := chunkOf(name)
+		require.False(t, ok, name)
+	}
+}
