@@ -47,7 +47,7 @@ func TestA04_A03_KillsAtEveryNamedStepLoseNothingAcknowledged(t *testing.T) {
 		"checkpoint: after commit", "checkpoint: before log delete", "checkpoint: after log delete",
 		"snapshot: before sync", "snapshot: before rename", "snapshot: after rename",
 		"write: after log", "write: before publication", "write: before sync",
-		"rebuild: round", "rebuild: before publication", "rebuild: after publication", "index: between graph and delta"} {
+		"rebuild: round", "rebuild: before audit", "rebuild: before publication", "rebuild: after publication", "index: between graph and delta"} {
 		t.Run(step, func(t *testing.T) {
 			killMany(t, 1, crashtest.Config{Producers: []crashtest.Kind{crashtest.Stream, crashtest.Source, crashtest.API}, Checkpoint: true,
 				Rebuild: strings.HasPrefix(step, "rebuild"), Step: step})
