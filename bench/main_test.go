@@ -45,13 +45,20 @@ func forEachSet(b *testing.B, fn func(b *testing.B, s *data.Set)) {
 // newCollection opens a store for a set, in a folder that goes with the benchmark.
 func newCollection(b *testing.B, s *data.Set, cfg tarn.CollectionConfig) *tarn.Collection {
 	b.Helper()
+	c, end := openCollection(b, s, cfg)
+	b.Cleanup(end)
+	return c
+}
+
+// openCollection is newCollection for who ends it himself.
+func openCollection(b *testing.B, s *data.Set, cfg tarn.CollectionConfig) (c *tarn.Collection, end func()) {
+	b.Helper()
 	db, err := tarn.Open(filepath.Join(b.TempDir(), "db"), nil)
 	require.NoError(b, err)
-	b.Cleanup(func() { require.NoError(b, db.Close()) })
 	cfg.Dim, cfg.Metric = s.Dim(), s.Metric
-	c, err := db.CreateCollection(ctx, "bench", cfg)
+	c, err = db.CreateCollection(ctx, "bench", cfg)
 	require.NoError(b, err)
-	return c
+	return c, func() { require.NoError(b, db.Close()) }
 }
 
 // fill writes the set, ids being rows, and waits until the graph holds all of it.

@@ -106,9 +106,9 @@ func inParallel(goroutines, n int, fn func(i int)) {
 // rates are what one burst came to, in points a second: until the last was
 // accepted, durable and searchable, in the graph.
 type rates struct {
-	accepted, durable, indexed, log float64
-	waits                           spread
-	searches, misses                int64
+	accepted, durable, indexed, log, logBatches float64
+	waits                                       spread
+	searches, misses                            int64
 }
 
 // BenchmarkStreamBurst sends a burst, waits for the ticket of each point while a
@@ -119,20 +119,22 @@ func BenchmarkStreamBurst(b *testing.B) {
 		for _, p := range payloads {
 			ps := makePoints(s, 0, burst, p.of)
 			for _, producers := range []int{1, 4, 16} {
-				b.Run(fmt.Sprintf("payload=%s/producers=%d", p.name, producers), func(b *testing.B) { benchBurst(b, s, ps, producers, false) })
+				b.Run(fmt.Sprintf("payload=%s/producers=%d/searcher=no", p.name, producers), func(b *testing.B) { benchBurst(b, s, ps, producers, false) })
 			}
-			b.Run(fmt.Sprintf("payload=%s/producers=4/searcher", p.name), func(b *testing.B) { benchBurst(b, s, ps, 4, true) })
+			b.Run(fmt.Sprintf("payload=%s/producers=4/searcher=yes", p.name), func(b *testing.B) { benchBurst(b, s, ps, 4, true) })
 		}
 	})
 }
 
+// benchBurst gives the log alone two streams of records: what the stream wrote on
+// average, and BatchSize points each.
 func benchBurst(b *testing.B, s *data.Set, ps []tarn.Point, producers int, searcher bool) {
 	var all []rates
 	for b.Loop() {
-		c := newCollection(b, s, tarn.CollectionConfig{Streaming: &tarn.StreamingConfig{}})
-		r, records := sendBurst(b, c, ps, producers, searcher)
-		indexed(b, c)
-		r.log = logAlone(b, records)
+		c, end := openCollection(b, s, tarn.CollectionConfig{Streaming: &tarn.StreamingConfig{}})
+		r, points := sendBurst(b, c, ps, producers, searcher)
+		end()
+		r.log, r.logBatches = logAlone(b, ps, points), logAlone(b, ps, tarn.DefaultStreamingConfig().BatchSize)
 		all = append(all, r)
 	}
 	median := func(of func(r rates) float64) float64 {
@@ -145,9 +147,12 @@ func benchBurst(b *testing.B, s *data.Set, ps []tarn.Point, producers int, searc
 	}
 	b.ReportMetric(median(func(r rates) float64 { return r.accepted }), "accepted/s")
 	b.ReportMetric(median(func(r rates) float64 { return r.durable }), "durable/s")
-	b.ReportMetric(median(func(r rates) float64 { return r.indexed }), "indexed/s")
+	if searcher {
+		b.ReportMetric(median(func(r rates) float64 { return r.indexed }), "indexed/s")
+	}
 	b.ReportMetric(median(func(r rates) float64 { return r.log }), "log/s")
 	b.ReportMetric(median(func(r rates) float64 { return r.durable / r.log }), "durable/log")
+	b.ReportMetric(median(func(r rates) float64 { return r.durable / r.logBatches }), "durable/log-of-batches")
 	b.ReportMetric(median(func(r rates) float64 { return r.waits.at(0.5) }), "wait-p50-ms")
 	b.ReportMetric(median(func(r rates) float64 { return r.waits.at(0.99) }), "wait-p99-ms")
 	if searcher {
@@ -169,9 +174,9 @@ type sent struct {
 }
 
 // sendBurst sends ps from some producers, each with a goroutine that waits for its
-// tickets in order. records are the points of each record that the stream wrote, on
-// average.
-func sendBurst(b *testing.B, c *tarn.Collection, ps []tarn.Point, producers int, searcher bool) (r rates, records [][]tarn.Point) {
+// tickets in order. perRecord is how many points a record had on average. With a
+// searcher it also waits until the graph holds all.
+func sendBurst(b *testing.B, c *tarn.Collection, ps []tarn.Point, producers int, searcher bool) (r rates, perRecord int) {
 	stream, err := c.Stream()
 	require.NoError(b, err)
 	var acknowledged atomic.Int64 // one of the points that were just acknowledged, plus one
@@ -212,7 +217,7 @@ func sendBurst(b *testing.B, c *tarn.Collection, ps []tarn.Point, producers int,
 	r.durable = perSecond(len(ps), start)
 	done.Store(true)
 	search.Wait()
-	for c.Stats().InDelta > 0 {
+	for searcher && c.Stats().InDelta > 0 {
 		time.Sleep(5 * time.Millisecond)
 	}
 	r.indexed = perSecond(len(ps), start)
@@ -220,7 +225,7 @@ func sendBurst(b *testing.B, c *tarn.Collection, ps []tarn.Point, producers int,
 	slices.Sort(r.waits)
 	st := stream.Stats()
 	require.EqualValues(b, len(ps), st.Written)
-	return r, slices.Collect(slices.Chunk(ps, max(1, len(ps)/int(st.Batches))))
+	return r, max(1, len(ps)/int(st.Batches))
 }
 
 func perSecond(n int, since time.Time) float64 { return float64(n) / time.Since(since).Seconds() }
@@ -247,11 +252,11 @@ func askForNewest(b *testing.B, c *tarn.Collection, ps []tarn.Point, acknowledge
 	return searches, misses
 }
 
-// logAlone appends and syncs records of the same sizes one after another, as a
-// stream with nothing else to do would, and returns points a second.
-func logAlone(b *testing.B, records [][]tarn.Point) float64 {
+// logAlone appends and syncs records of so many of ps one after another, as a stream
+// with nothing else to do would, and returns points a second.
+func logAlone(b *testing.B, ps []tarn.Point, perRecord int) float64 {
 	b.Helper()
-	dir, err := vfs.CreateOS(filepath.Join(b.TempDir(), "log"))
+	dir, err := vfs.CreateOS(filepath.Join(b.TempDir(), "log", fmt.Sprint(perRecord)))
 	require.NoError(b, err)
 	defer dir.Close()
 	o := wal.Options{UUID: [16]byte{1}}
@@ -263,19 +268,14 @@ func logAlone(b *testing.B, records [][]tarn.Point) float64 {
 	for i := range cap(buf) {
 		buf = append(buf, byte(i*7))
 	}
-	points := 0
-	start := time.Now()
-	for _, ps := range records {
-		n := 0
-		for i := range ps {
-			n += 24 + 4*len(ps[i].Vector)
-			if ps[i].Payload != nil {
-				n += 100
-			}
-		}
-		lsn, err := l.Append(1, buf[:n])
-		require.NoError(b, errors.Join(err, l.Sync(lsn)))
-		points += len(ps)
+	size := 24 + 4*len(ps[0].Vector)
+	if ps[0].Payload != nil {
+		size += 100
 	}
-	return perSecond(points, start)
+	start := time.Now()
+	for range slices.Chunk(ps, perRecord) {
+		lsn, err := l.Append(1, buf[:perRecord*size])
+		require.NoError(b, errors.Join(err, l.Sync(lsn)))
+	}
+	return perSecond(len(ps), start)
 }

@@ -96,6 +96,8 @@ func (c *Collection) commit(ctx context.Context, w *write, closing <-chan struct
 		return err
 	}
 	defer c.unlockWriter()
+	shared.write()
+	defer shared.wrote()
 	if err := c.failed(); err != nil {
 		return err
 	}
@@ -267,8 +269,6 @@ func (c *Collection) lockForRoom(ctx context.Context, w *write, closing <-chan s
 		if err := c.awaitRoom(ctx, w, closing); err != nil {
 			return err
 		}
-		shared.write()
-		defer shared.wrote()
 		if err := c.lockWriter(ctx, closing); err != nil {
 			return err
 		}
