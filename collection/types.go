@@ -71,7 +71,8 @@ const (
 	EngineNative Engine = iota
 	// EngineCoder is github.com/coder/hnsw, for comparison. It keeps the promises
 	// durable, atomic and restored, and does not keep searchable: its recall is
-	// low at any beam, so a point may not be found by its own vector.
+	// low at any beam, so a point may not be found by its own vector. On Windows it
+	// does not exist (ErrInvalidConfig): a package that it imports does not build there.
 	EngineCoder
 )
 
