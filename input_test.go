@@ -817,6 +817,25 @@ func TestPointsThatShowOneDistanceAreOrderedByID(t *testing.T) {
 	}
 }
 
+// The squared distances of the two groups differ, and their roots do not.
+func TestPointsThatOnlyTheRootMakesEquallyFarAreChosenByID(t *testing.T) {
+	c, _, _ := newCollection(t, tarn.CollectionConfig{Dim: 2}, nil)
+	for i := range uint64(20) {
+		nearer := tarn.Point{ID: 100 + i, Vector: []float32{1.5, float32(math.Sqrt(0x1p-22))}}
+		farther := tarn.Point{ID: 19 - i, Vector: []float32{1.5, float32(math.Sqrt(0x1p-21))}}
+		require.NoError(t, c.Upsert(ctx, nearer, farther))
+	}
+	for k := 1; k <= 40; k++ {
+		near, err := c.Search(ctx, []float32{0, 0}, k)
+		require.NoError(t, err)
+		require.Len(t, near, k)
+		for i, n := range near {
+			require.Equal(t, near[0].Distance, n.Distance)
+			require.Equal(t, uint64(i+i/20*80), n.ID, "the first %d", k)
+		}
+	}
+}
+
 // requireOrdered asserts: nearest first, ties by id, no id twice.
 func requireOrdered(t testing.TB, near []tarn.Result) {
 	t.Helper()
