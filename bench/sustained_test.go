@@ -19,8 +19,8 @@ import (
 	"github.com/tarndb/tarn/internal/vfs"
 )
 
-// rounds is how often every point is written; each time at another place.
-const rounds = 3
+// sustainedRounds is how often every point is written; each time at another place.
+const sustainedRounds = 3
 
 // BenchmarkStreamSustained streams all points several times over, moved each time,
 // with nobody searching, and measures while the delta is at its limit, when writers
@@ -94,9 +94,9 @@ func sustainStream(b *testing.B, s *data.Set, n int) *stretch {
 	stream, err := c.Stream()
 	require.NoError(b, err)
 	var full stretch
-	for at := 0; at < rounds*n; at += piece {
+	for at := 0; at < sustainedRounds*n; at += piece {
 		ps := make([]tarn.Point, 0, piece)
-		for j := at; j < min(at+piece, rounds*n); j++ {
+		for j := at; j < min(at+piece, sustainedRounds*n); j++ {
 			ps = append(ps, tarn.Point{ID: uint64(j % n), Vector: place(s, n, j/n, j%n)})
 		}
 		_, err := stream.SendBatch(ctx, ps)
@@ -117,12 +117,12 @@ func sustainGraph(b *testing.B, s *data.Set, n int) *stretch {
 	require.NoError(b, err)
 	var full stretch
 	slots := make([]uint32, n)
-	for at := 0; at < rounds*n; at += piece {
+	for at := 0; at < sustainedRounds*n; at += piece {
 		if at >= limitOf(n)/4 {
 			full.mark(at)
 		}
 		vecs := make([][]float32, 0, piece)
-		for j := at; j < min(at+piece, rounds*n); j++ {
+		for j := at; j < min(at+piece, sustainedRounds*n); j++ {
 			vecs = append(vecs, place(s, n, j/n, j%n))
 		}
 		first, err := x.AddAll(ctx, vecs, runtime.GOMAXPROCS(0))
@@ -134,6 +134,6 @@ func sustainGraph(b *testing.B, s *data.Set, n int) *stretch {
 			slots[(at+j)%n] = first + uint32(j)
 		}
 	}
-	full.mark(rounds * n)
+	full.mark(sustainedRounds * n)
 	return &full
 }

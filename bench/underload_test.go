@@ -19,10 +19,10 @@ import (
 // each the median of its rounds. The load is a stream of new points at a quarter of
 // the rate at which one goroutine builds a bare graph of the same set.
 const (
-	rounds     = 3
-	stretch    = 3 * time.Second // of searches in one round
-	burstSize  = 20_000
-	loadPieces = 5 * time.Millisecond // between two pieces of the stream
+	rounds           = 3
+	underloadStretch = 3 * time.Second // of searches in one round
+	burstSize        = 20_000
+	loadPieces       = 5 * time.Millisecond // between two pieces of the stream
 )
 
 // forLoad runs fn with debdocs-minilm, or with a generated set without TARN_DATA.
@@ -47,12 +47,12 @@ func BenchmarkSearchUnderLoad(b *testing.B) {
 		var idle, loaded, rebuilding, rebuildIdle quantiles
 		for range b.N {
 			for range rounds {
-				idle.add(searchFor(b, c, s, stretch, nil))
+				idle.add(searchFor(b, c, s, underloadStretch, nil))
 				l.start(b)
-				loaded.add(searchFor(b, c, s, stretch, nil))
+				loaded.add(searchFor(b, c, s, underloadStretch, nil))
 				l.end(b)
 				indexed(b, c)
-				rebuildIdle.add(searchFor(b, c, s, stretch, nil))
+				rebuildIdle.add(searchFor(b, c, s, underloadStretch, nil))
 				done := make(chan error, 1)
 				go func() { done <- c.Rebuild(ctx, tarn.IndexConfig{}) }()
 				rebuilding.add(searchFor(b, c, s, time.Hour, done))
