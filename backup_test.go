@@ -104,6 +104,57 @@ func TestARestoredDatabaseIsTheOneThatWasBackedUp(t *testing.T) {
 	}
 }
 
+func TestKeysFieldsAndMovesComeAlong(t *testing.T) {
+	c, db, _ := newCollection(t, tarn.CollectionConfig{Dim: 4, Keys: tarn.StringKeys}, tarn.WithKnobs(smallChunks))
+	r := newRand(12)
+	named := func(i int) tarn.Point {
+		p := tarn.Point{Key: fmt.Sprintf("doc/%d", i), Vector: vector(r, 4)}
+		if i%3 > 0 {
+			p.Payload = tarn.Payload{"n": int64(i)}
+		}
+		return p
+	}
+	want := map[string]tarn.Point{}
+	for i := range 600 {
+		p := named(i)
+		want[p.Key] = p
+		require.NoError(t, c.Upsert(ctx, p))
+		if i == 300 {
+			require.NoError(t, c.Checkpoint(ctx))
+		}
+	}
+	for i := range 600 {
+		if key := fmt.Sprintf("doc/%d", i); i%4 > 0 {
+			_, err := c.DeleteKeys(ctx, key)
+			require.NoError(t, err)
+			delete(want, key)
+		}
+	}
+	check := func(db *tarn.DB) {
+		c, err := db.Collection("test")
+		require.NoError(t, err)
+		require.Equal(t, len(want), c.Len())
+		for key, p := range want {
+			got, err := c.GetKey(ctx, key)
+			require.NoError(t, err)
+			require.Equal(t, p.Vector, got.Vector)
+			require.Equal(t, p.Payload, got.Payload)
+		}
+		requireSound(t, db)
+	}
+	db2, path := restored(t, backup(t, db), tarn.WithKnobs(graphOnly))
+	check(db2)
+	require.NoError(t, c.Compact(ctx))
+	check(db)
+	c2, err := db2.Collection("test")
+	require.NoError(t, err)
+	p := named(1_000) // a new key is no old one's id
+	want[p.Key] = p
+	require.NoError(t, c2.Upsert(ctx, p))
+	_, db2 = reopen(t, db2, path, tarn.WithKnobs(graphOnly))
+	check(db2)
+}
+
 func TestTheGraphComesAlong(t *testing.T) {
 	opts := tarn.WithKnobs(graphOnly)
 	c, db, _ := newCollection(t, tarn.CollectionConfig{Dim: 8}, opts)

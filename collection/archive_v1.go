@@ -23,19 +23,19 @@ import (
 //
 // moment:
 //
-//	0     8       12     16     20      24          32          40      44
-//	┌─────┬───────┬──────┬──────┬───────┬───────────┬───────────┬───────┐
-//	│ LSN │ slots │ rows │ live │ zero  │ positions │ graph     │ graph │
-//	│ u64 │ u32   │ u32  │ u32  │ u32   │ u64       │ bytes u64 │ CRC   │
-//	└─────┴───────┴──────┴──────┴───────┴───────────┴───────────┴───────┘
+//	0     8       12     16     20      24          32          40      44         52
+//	┌─────┬───────┬──────┬──────┬───────┬───────────┬───────────┬───────┬──────────┐
+//	│ LSN │ slots │ rows │ live │ zero  │ positions │ graph     │ graph │ id of    │
+//	│ u64 │ u32   │ u32  │ u32  │ u32   │ u64       │ bytes u64 │ CRC   │ next key │
+//	└─────┴───────┴──────┴──────┴───────┴───────────┴───────────┴───────┴──────────┘
 //
 // rows, n of them:
 //
 //	┌───────┬──────┬──────────────┬─────────────────────┬────────────────────────────┐
-//	│ n u32 │ zero │ n heads      │ n vectors of        │ per row: key, payload      │
-//	│       │ u32  │ of 32 bytes  │ dim float32         │                            │
+//	│ n u32 │ zero │ n heads      │ n vectors of        │ per row: what is stored    │
+//	│       │ u32  │ of 32 bytes  │ dim float32         │ with it, key and payload   │
 //	└───────┴──────┴──────────────┴─────────────────────┴────────────────────────────┘
-//	head: │ id u64 │ LSN u64 │ slot u32 │ flags u16 │ key length u16 │ payload length u32 │ zero u32 │
+//	head: │ id u64 │ LSN u64 │ slot u32 │ flags u16 │ zero u16 │ stored length u32 │ zero u32 │
 //
 // A backup keeps the numbers of slots, so that the graph comes along; it leaves
 // out codes and checksums, which depend on the vectors and on the uuid of the
@@ -49,7 +49,7 @@ const (
 	blockDone      = 7
 
 	archiveVersion = 1
-	momentSize     = 44
+	momentSize     = 52
 	rowHead        = 32
 	rowsHead       = 8
 
@@ -66,6 +66,7 @@ type archived struct {
 	positions   uint64
 	graphBytes  uint64
 	graphCRC    uint32
+	nextKey     uint64
 }
 
 func (m *archived) encode() []byte {
@@ -77,14 +78,15 @@ func (m *archived) encode() []byte {
 	b = le.AppendUint32(b, 0)
 	b = le.AppendUint64(b, m.positions)
 	b = le.AppendUint64(b, m.graphBytes)
-	return le.AppendUint32(b, m.graphCRC)
+	b = le.AppendUint32(b, m.graphCRC)
+	return le.AppendUint64(b, m.nextKey)
 }
 
 func decodeArchived(b []byte) (m archived, err error) {
 	c := codec.NewCursor(b)
 	m.lsn, m.slots, m.rows, m.live = c.U64(), c.U32(), c.U32(), c.U32()
 	zero := c.U32()
-	m.positions, m.graphBytes, m.graphCRC = c.U64(), c.U64(), c.U32()
+	m.positions, m.graphBytes, m.graphCRC, m.nextKey = c.U64(), c.U64(), c.U32(), c.U64()
 	if err := c.Err(); err != nil {
 		return m, err
 	}
@@ -94,7 +96,7 @@ func decodeArchived(b []byte) (m archived, err error) {
 	return m, nil
 }
 
-// archiveRow is one row; Payload nil: none.
+// archiveRow is one row; payload is what is stored with it (blob), nil: nothing.
 type archiveRow struct {
 	id, lsn uint64
 	slot    uint32

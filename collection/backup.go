@@ -185,6 +185,7 @@ func (b *backup) take(ctx context.Context) error {
 	b.live = c.live.Clone()
 	b.moment.lsn = c.applied.Load()
 	b.moment.slots = c.slots.next
+	b.moment.nextKey = c.keys.next
 	b.positions = maps.Clone(c.logged)
 	b.rows = b.live
 	if b.moment.graphBytes > 0 {

@@ -156,7 +156,11 @@ func (m *mover) move(slot uint32) (op, error) {
 			err = fmt.Errorf("%w: the payload of slot %d is missing", codec.ErrCorrupt, slot)
 		}
 	}
-	o.payload = data
+	if err != nil {
+		return o, err
+	}
+	key, payload, err := m.c.splitBlob(data)
+	o.key, o.payload = string(key), payload
 	return o, err
 }
 

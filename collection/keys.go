@@ -217,7 +217,11 @@ func (o *op) blob() []byte {
 
 // splitBlob returns the parts of a blob, which it does not copy.
 func (c *Collection) splitBlob(b []byte) (key, payload []byte, err error) {
-	if !c.byKey() {
+	return splitBlob(c.config.Keys, b)
+}
+
+func splitBlob(kind KeyKind, b []byte) (key, payload []byte, err error) {
+	if kind != StringKeys {
 		return nil, b, nil
 	}
 	r := codec.NewCursor(b)

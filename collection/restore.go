@@ -35,7 +35,7 @@ type Restored struct {
 //	graph  ──> graph-1.snap            └> payloads ──> meta.db       ├──> checkpoint
 //	moment ──> a log that begins behind it                           ┘
 func Restore(ctx context.Context, fs vfs.FS, in BlockReader, uuid [16]byte, maxDim int) (Restored, error) {
-	r := &restore{fs: fs, in: in, uuid: uuid, maxDim: maxDim, live: &bitmap.Set{}, positions: map[string]uint64{}, payloads: map[uint32][]byte{}, syncing: make(chan struct{}, 1)}
+	r := &restore{fs: fs, in: in, uuid: uuid, maxDim: maxDim, live: &bitmap.Set{}, positions: map[string]uint64{}, payloads: map[uint32][]byte{}, keys: map[string]uint64{}, syncing: make(chan struct{}, 1)}
 	err := r.run(ctx)
 	err = errors.Join(err, r.close())
 	return Restored{Live: r.live.Len(), LSN: r.moment.lsn}, err
@@ -64,6 +64,7 @@ type restore struct {
 	meta      *meta.Store
 	entries   []vecfile.Entry
 	payloads  map[uint32][]byte
+	keys      map[string]uint64
 	waiting   int           // bytes of payloads
 	unsynced  int           // bytes of vectors since the last fsync was asked for
 	syncing   chan struct{} // a token: an fsync beside the reading is under way
@@ -234,6 +235,9 @@ func (r *restore) addRows(data []byte) error {
 		})
 		if row.live {
 			r.live.Add(row.slot)
+			if err := r.addKey(row); err != nil {
+				return err
+			}
 		}
 		if row.payload != nil {
 			r.payloads[row.slot] = append(make([]byte, 0, len(row.payload)), row.payload...)
@@ -257,6 +261,20 @@ func (r *restore) addRows(data []byte) error {
 	return r.commitPayloads()
 }
 
+// addKey notes the key of a live row, if points are named by keys.
+func (r *restore) addKey(row *archiveRow) error {
+	if r.config.Keys != StringKeys {
+		return nil
+	}
+	key, _, err := splitBlob(r.config.Keys, row.payload)
+	if err == nil && (checkKey(string(key)) != nil || row.id == 0 || row.id >= r.moment.nextKey) {
+		err = fmt.Errorf("backup: %w: slot %d with key %d of %d", codec.ErrCorrupt, row.slot, row.id, r.moment.nextKey)
+	}
+	r.keys[string(key)] = row.id
+	r.waiting += len(key)
+	return err
+}
+
 // syncBytes are written between two fsyncs beside the reading.
 const syncBytes = 16 << 20
 
@@ -278,7 +296,12 @@ func (r *restore) commitPayloads() error {
 	if len(r.payloads) == 0 {
 		return nil
 	}
-	err := r.meta.Commit(meta.Update{Payloads: r.payloads})
+	u := meta.Update{Payloads: r.payloads}
+	if len(r.keys) > 0 {
+		u.Keys = meta.KeyChanges{Next: r.moment.nextKey, Put: r.keys}
+	}
+	err := r.meta.Commit(u)
+	clear(r.keys)
 	clear(r.payloads)
 	r.waiting = 0
 	return err
@@ -308,7 +331,11 @@ func (r *restore) finish() error {
 	if r.graph != nil {
 		ck.Snapshot, ck.SnapshotCRC = r.graphName(), r.snapshot.CRC
 	}
-	if err := r.meta.Commit(meta.Update{Checkpoint: &ck, Positions: r.positions}); err != nil {
+	u := meta.Update{Checkpoint: &ck, Positions: r.positions}
+	if r.config.Keys == StringKeys {
+		u.Keys.Next = m.nextKey // also of a collection that is empty now
+	}
+	if err := r.meta.Commit(u); err != nil {
 		return err
 	}
 	return errors.Join(r.createLog(), r.fs.SyncDir("."))
