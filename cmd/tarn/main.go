@@ -24,6 +24,15 @@ func main() {
 	os.Exit(run(ctx, os.Args, os.Stdout, os.Stderr))
 }
 
+// commands are in the order in which the help lists them.
+func commands() []*cli.Command {
+	return []*cli.Command{
+		demoCommand(), ingestCommand(),
+		searchCommand(), getCommand(), scrollCommand(), statsCommand(),
+		verifyCommand(), backupCommand(), restoreCommand(), compactCommand(), rebuildCommand(),
+	}
+}
+
 // usageError is a command line that was not understood.
 type usageError string
 
@@ -34,12 +43,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var misuse usageError
 	unknown := false
 	root := &cli.Command{
-		Name:      "tarn",
-		Usage:     "an embedded vector store",
-		Writer:    stdout,
-		ErrWriter: stderr,
-		Commands:  []*cli.Command{demoCommand(), ingestCommand()},
-		Suggest:   true,
+		Name:                  "tarn",
+		Usage:                 "an embedded vector store",
+		Writer:                stdout,
+		ErrWriter:             stderr,
+		Commands:              commands(),
+		Suggest:               true,
+		EnableShellCompletion: true,
 		OnUsageError: func(_ context.Context, _ *cli.Command, err error, _ bool) error {
 			return usageError(err.Error())
 		},

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/urfave/cli/v3"
+	"golang.org/x/term"
+)
+
+func backupCommand() *cli.Command {
+	return storeCommand{
+		name: "backup", usage: "write a checked, compressed copy of a store to a file", extra: []string{"FILE|-"},
+		text: "FILE must not exist; it has its name only when all of it is written and synced. - is standard output.\n" +
+			"The store is opened without writing. A program that holds it open calls DB.Backup, while it writes.",
+		run: runBackup,
+	}.command()
+}
+
+func runBackup(ctx context.Context, r *request) error {
+	if r.args[0] == "-" {
+		if f, ok := r.out().(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+			return usageError("a backup is no text for a terminal: send it to a file or a pipe")
+		}
+		return r.db.Backup(ctx, r.out())
+	}
+	n, err := writeNew(r.args[0], func(w io.Writer) error { return r.db.Backup(ctx, w) })
+	if err != nil {
+		return err
+	}
+	return r.say(map[string]any{"file": r.args[0], "bytes": n}, "%s written to %s", size(n), r.args[0])
+}
+
+// writeNew makes a file that does not exist: under a temporary name until it is
+// whole and synced.
+func writeNew(path string, fill func(io.Writer) error) (n int64, err error) {
+	if _, err := os.Lstat(path); err == nil {
+		return 0, fmt.Errorf("%s: %w", path, os.ErrExist)
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.tmp")
+	if err != nil {
+		return 0, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(f.Name()))
+		}
+	}()
+	w := bufio.NewWriterSize(f, 1<<20)
+	err = fill(w)
+	if err == nil {
+		err = w.Flush()
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	info, e := f.Stat()
+	if err = errors.Join(err, e, f.Close()); err != nil {
+		return 0, err
+	}
+	return info.Size(), os.Rename(f.Name(), path)
+}

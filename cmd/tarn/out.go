@@ -1,0 +1,97 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/tarndb/tarn"
+)
+
+// pointJSON is a point as every command prints and reads it, one a line.
+type pointJSON struct {
+	ID       *uint64      `json:"id,omitempty"`
+	Key      string       `json:"key,omitempty"`
+	Distance *float32     `json:"distance,omitempty"`
+	Vector   []float32    `json:"vector,omitempty"`
+	Payload  tarn.Payload `json:"payload,omitempty"`
+}
+
+func newPointJSON(p tarn.Point) pointJSON {
+	j := pointJSON{Key: p.Key, Vector: p.Vector, Payload: p.Payload}
+	if p.Key == "" {
+		j.ID = &p.ID
+	}
+	return j
+}
+
+// json prints one JSON value.
+func (r *request) json() bool { return r.cmd.Bool("json") }
+
+func (r *request) out() io.Writer { return r.cmd.Root().Writer }
+
+func (r *request) printJSON(v any) error { return printJSON(r.out(), v) }
+
+func printJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}
+
+// say prints v as JSON if that was asked for, else the lines.
+func (r *request) say(v any, format string, args ...any) error {
+	if r.json() {
+		return r.printJSON(v)
+	}
+	_, err := fmt.Fprintf(r.out(), format+"\n", args...)
+	return err
+}
+
+// table prints rows of cells, aligned.
+func table(w io.Writer, rows [][]string) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, row := range rows {
+		fmt.Fprintln(t, strings.Join(row, "\t"))
+	}
+	return t.Flush()
+}
+
+// brief returns a payload on one line of at most n runes.
+func brief(p tarn.Payload, n int) string {
+	if p == nil {
+		return ""
+	}
+	b, err := json.Marshal(p)
+	if err != nil {
+		return err.Error()
+	}
+	if r := []rune(string(b)); len(r) > n {
+		return string(r[:n-1]) + "…"
+	}
+	return string(b)
+}
+
+// size returns a number of bytes as people read it.
+func size(n int64) string {
+	units := []string{"B", "kB", "MB", "GB", "TB", "PB", "EB"}
+	x, u := float64(n), 0
+	for x >= 1000 && u < len(units)-1 {
+		x /= 1000
+		u++
+	}
+	if u == 0 {
+		return fmt.Sprintf("%d B", n)
+	}
+	return fmt.Sprintf("%.1f %s", x, units[u])
+}
+
+// count returns a number with its thousands apart.
+func count[N int | int64 | uint64 | uint32](n N) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + " " + s[i:]
+	}
+	return s
+}

@@ -1,0 +1,50 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/urfave/cli/v3"
+
+	"github.com/tarndb/tarn"
+)
+
+func restoreCommand() *cli.Command {
+	return &cli.Command{
+		Name: "restore", Usage: "make a store of what backup wrote", ArgsUsage: "DIR FILE|-",
+		Description: "DIR must not exist. All of the backup is checked before DIR has its name; of one that is cut short or\n" +
+			"damaged nothing is left.",
+		Flags: []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "print the result as JSON"}},
+		Action: func(ctx context.Context, cmd *cli.Command) error {
+			args := cmd.Args().Slice()
+			if len(args) != 2 {
+				return usageError(fmt.Sprintf("restore takes DIR FILE|-, not %q", args))
+			}
+			return runRestore(ctx, cmd, args[0], args[1])
+		},
+	}
+}
+
+func runRestore(ctx context.Context, cmd *cli.Command, dir, file string) error {
+	in := os.Stdin
+	if file != "-" {
+		f, err := os.Open(file)
+		if err != nil {
+			return err
+		}
+		defer f.Close() // only read
+		in = f
+	}
+	if err := tarn.Restore(ctx, dir, bufio.NewReaderSize(in, 1<<20)); err != nil {
+		return err
+	}
+	db, err := openStore(dir, true)
+	if err != nil {
+		return err
+	}
+	r := &request{cmd: cmd, dir: dir, db: db}
+	return errors.Join(r.printStats(), r.db.Close())
+}

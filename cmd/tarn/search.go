@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/urfave/cli/v3"
+
+	"github.com/tarndb/tarn"
+)
+
+func searchCommand() *cli.Command {
+	return storeCommand{
+		name: "search", usage: "find the points nearest to a point or a vector", collection: true,
+		text: "Asks with the vector of a point (--like NAME: its id or key) or with one from a file (--vector FILE, - for\n" +
+			"standard input: a JSON array of numbers). The point that --like names is left out of the answer.",
+		flags: []cli.Flag{
+			&cli.StringFlag{Name: "like", Usage: "ask with the vector of the point `NAME`"},
+			&cli.StringFlag{Name: "vector", Usage: "ask with the vector in `FILE`, a JSON array"},
+			&cli.IntFlag{Name: "k", Usage: "at most `N` points", Value: 10},
+			&cli.IntFlag{Name: "ef", Usage: "search with a beam of `N`"},
+			&cli.BoolFlag{Name: "exact", Usage: "compare with every point"},
+			&cli.BoolFlag{Name: "vectors", Usage: "print the vectors too, with --json"},
+			filterFlag,
+		},
+		run: runSearch,
+	}.command()
+}
+
+func runSearch(ctx context.Context, r *request) error {
+	query, self, err := r.query(ctx)
+	if err != nil {
+		return err
+	}
+	f, err := r.filter()
+	if err != nil {
+		return err
+	}
+	opts := []tarn.SearchOption{tarn.WithFilter(f)}
+	if r.cmd.IsSet("ef") {
+		opts = append(opts, tarn.WithEf(r.cmd.Int("ef")))
+	}
+	if r.cmd.Bool("exact") {
+		opts = append(opts, tarn.WithExact())
+	}
+	if r.cmd.Bool("vectors") {
+		opts = append(opts, tarn.WithVectors())
+	}
+	k := r.cmd.Int("k")
+	ask := k
+	if self != "" {
+		ask++ // the point itself is left out
+	}
+	found, err := r.c.Search(ctx, query, ask, opts...)
+	if err != nil {
+		return err
+	}
+	return r.printResults(found, self, k)
+}
+
+// query returns the vector to ask with, and the name of the point whose it is.
+func (r *request) query(ctx context.Context) (query []float32, self string, err error) {
+	like, file := r.cmd.String("like"), r.cmd.String("vector")
+	switch {
+	case (like == "") == (file == ""):
+		return nil, "", usageError("search takes --like NAME or --vector FILE")
+	case like != "":
+		p, err := r.get(ctx, like)
+		return p.Vector, name(p), err
+	}
+	data, err := readInput(file)
+	if err != nil {
+		return nil, "", err
+	}
+	if err := json.Unmarshal(data, &query); err != nil {
+		return nil, "", fmt.Errorf("%s: it must be a JSON array of numbers: %w", file, err)
+	}
+	return query, "", nil
+}
+
+const maxInput = 64 << 20
+
+func readInput(file string) ([]byte, error) {
+	if file == "-" {
+		return io.ReadAll(io.LimitReader(os.Stdin, maxInput))
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() // only read
+	return io.ReadAll(io.LimitReader(f, maxInput))
+}
+
+func (r *request) printResults(found []tarn.Result, self string, k int) error {
+	results := []pointJSON{}
+	rows := [][]string{{"distance", "point", "payload"}}
+	for _, f := range found {
+		p := tarn.Point{ID: f.ID, Key: f.Key, Vector: f.Vector, Payload: f.Payload}
+		if self != "" && name(p) == self || len(results) == k {
+			continue
+		}
+		j := newPointJSON(p)
+		j.Distance = &f.Distance
+		results = append(results, j)
+		rows = append(rows, []string{fmt.Sprintf("%.4f", f.Distance), name(p), brief(f.Payload, 90)})
+	}
+	if r.json() {
+		return r.printJSON(map[string]any{"results": results})
+	}
+	return table(r.out(), rows)
+}

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/urfave/cli/v3"
+
+	"github.com/tarndb/tarn"
+)
+
+// storeCommand is a command on a store: DIR, then COLLECTION if it works on one,
+// which may be left out where there is only one, then as many arguments as extra
+// names.
+type storeCommand struct {
+	name, usage, text string
+	collection        bool
+	extra             []string // the last ones may be in brackets
+	writes            bool     // else the store is opened without writing a byte
+	flags             []cli.Flag
+	run               func(ctx context.Context, r *request) error
+}
+
+// request is one call of a storeCommand.
+type request struct {
+	cmd  *cli.Command
+	dir  string
+	db   *tarn.DB
+	c    *tarn.Collection
+	args []string // what follows DIR and COLLECTION
+}
+
+func (s storeCommand) command() *cli.Command {
+	usage := "DIR"
+	if s.collection {
+		usage += " COLLECTION"
+	}
+	return &cli.Command{
+		Name: s.name, Usage: s.usage, Description: s.text,
+		ArgsUsage: strings.TrimSpace(usage + " " + strings.Join(s.extra, " ")),
+		Flags:     append(s.flags, &cli.BoolFlag{Name: "json", Usage: "print the result as JSON"}),
+		Action:    s.action,
+	}
+}
+
+func (s storeCommand) action(ctx context.Context, cmd *cli.Command) (err error) {
+	r := &request{cmd: cmd}
+	args := cmd.Args().Slice()
+	fixed := 1
+	if s.collection {
+		fixed = 2
+	}
+	needed := fixed
+	for _, e := range s.extra {
+		if !strings.HasPrefix(e, "[") {
+			needed++
+		}
+	}
+	if len(args) < needed || len(args) > fixed+len(s.extra) {
+		return usageError(fmt.Sprintf("%s takes %s, not %q; tarn %s --help says more", s.name, cmd.ArgsUsage, args, s.name))
+	}
+	r.dir, r.args = args[0], args[fixed:]
+	if r.db, err = openStore(r.dir, !s.writes); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.db.Close()) }()
+	if s.collection {
+		if r.c, err = r.db.Collection(args[1]); err != nil {
+			return fmt.Errorf("%w; %s holds: %s", err, r.dir, list(r.db.Collections()))
+		}
+	}
+	return s.run(ctx, r)
+}
+
+// openStore opens a store that must be there: a command that looks at one, or
+// changes one, makes none.
+func openStore(dir string, readOnly bool) (*tarn.DB, error) {
+	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("open database %q: %w", dir, tarn.ErrNotFound)
+	}
+	return tarn.Open(dir, &tarn.Options{ReadOnly: readOnly})
+}
+
+func list(names []string) string {
+	if len(names) == 0 {
+		return "no collection"
+	}
+	return strings.Join(names, ", ")
+}
+
+// name is how a point is named: by key or by id.
+func name(p tarn.Point) string {
+	if p.Key != "" {
+		return p.Key
+	}
+	return strconv.FormatUint(p.ID, 10)
+}
+
+// id parses what names a point by number.
+func id(s string) (uint64, error) {
+	n, err := strconv.ParseUint(s, 10, 64)
+	if err != nil {
+		return 0, usageError(fmt.Sprintf("%q is no id: this collection names points by numbers from 0 to 2^64-1", s))
+	}
+	return n, nil
+}
+
+// get returns the point of that name.
+func (r *request) get(ctx context.Context, name string) (tarn.Point, error) {
+	if r.c.Config().Keys == tarn.StringKeys {
+		return r.c.GetKey(ctx, name)
+	}
+	n, err := id(name)
+	if err != nil {
+		return tarn.Point{}, err
+	}
+	return r.c.Get(ctx, n)
+}
+
+var filterFlag = &cli.StringFlag{Name: "filter", Usage: "only points whose payload fulfils `JSON`, as {\"lang\":\"go\",\"year\":{\"$gte\":2020}}"}
+
+// filter returns what --filter asks for, nil for nothing.
+func (r *request) filter() (tarn.Filter, error) {
+	s := r.cmd.String("filter")
+	if s == "" {
+		return nil, nil
+	}
+	f, err := tarn.ParseFilter([]byte(s))
+	if err != nil {
+		return nil, usageError(err.Error())
+	}
+	return f, nil
+}
