@@ -175,6 +175,7 @@ func TestD18_EachAcknowledgedPointIsFoundByItsOwnVectorFromThenOn(t *testing.T) 
 	vectors := nearDuplicates(unlessShort(3_000, 1_000), 64)
 	if set := os.Getenv("TARN_ACK_SET"); set != "" {
 		vectors = readHalves(t, filepath.Join(os.Getenv("TARN_DATA"), set, "base.f16bin.gz"))
+		vectors = vectors[:min(len(vectors), fromEnv("TARN_ACK_POINTS", len(vectors)))]
 	}
 	c, _, _ := newCollection(t, tarn.CollectionConfig{Dim: len(vectors[0]), Metric: tarn.Cosine, WriteMode: tarn.WriteStreaming}, tarn.WithKnobs(graphOnly))
 	known := &acknowledged{}
@@ -209,7 +210,7 @@ func TestD18_EachAcknowledgedPointIsFoundByItsOwnVectorFromThenOn(t *testing.T) 
 			}
 		}
 	}
-	swaps := unlessShort(3, 2) // while points come, and as many afterwards
+	swaps := unlessShort(3, 2) // while points come
 	for i, at := range newRand(9).Perm(len(vectors)) {
 		p := tarn.Point{ID: uint64(at), Vector: vectors[at]}
 		require.NoError(t, c.Upsert(ctx, p))
@@ -220,11 +221,18 @@ func TestD18_EachAcknowledgedPointIsFoundByItsOwnVectorFromThenOn(t *testing.T) 
 			defer func() { require.NoError(t, wait()) }()
 		}
 	}
-	for range swaps {
-		wait := inBackgroundFor(t, func() error { return c.Rebuild(ctx, tarn.IndexConfig{}) })
-		goOn(asked/2/int64(swaps), 0)
-		require.NoError(t, wait())
-	}
+	var enough atomic.Bool
+	wait := inBackgroundFor(t, func() error {
+		for !enough.Load() { // one graph after the other
+			if err := c.Rebuild(ctx, tarn.IndexConfig{}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	goOn(asked-allowed.Load(), 0)
+	enough.Store(true)
+	require.NoError(t, wait())
 	for _, s := range searchers {
 		require.NoError(t, s.stop())
 	}

@@ -342,6 +342,11 @@ func requireOwned(t testing.TB, c *tarn.Collection, owners []*owner) {
 
 // inBackgroundFor is inBackground for what may take minutes under the race detector.
 func inBackgroundFor(t testing.TB, fn func() error) (wait func() error) {
+	return inBackgroundUntil(t, 10*patience, fn)
+}
+
+// inBackgroundUntil runs fn, which ends within limit.
+func inBackgroundUntil(t testing.TB, limit time.Duration, fn func() error) (wait func() error) {
 	done := make(chan error, 1)
 	go func() { done <- fn() }()
 	return func() error {
@@ -349,7 +354,7 @@ func inBackgroundFor(t testing.TB, fn func() error) (wait func() error) {
 		select {
 		case err := <-done:
 			return err
-		case <-time.After(10 * patience):
+		case <-time.After(limit):
 			t.Fatal("a goroutine does not end")
 			return nil
 		}

@@ -1,0 +1,129 @@
+package tarn_test
+
+import (
+	"fmt"
+	"os"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tarndb/tarn"
+	"github.com/tarndb/tarn/collection"
+)
+
+// TestD20_WritersFasterThanTheIndexerAreSlowedAndNothingIsRefused writes faster than
+// graphs take it in. TARN_OVERLOAD_SECONDS=600 does so for ten minutes, over the same
+// ids again and again, and compares the memory of the second half with the first.
+func TestD20_WritersFasterThanTheIndexerAreSlowedAndNothingIsRefused(t *testing.T) {
+	const dim, writers, batch, ids = 64, 4, 32, 5_000
+	limit := 400
+	seconds := fromEnv("TARN_OVERLOAD_SECONDS", 0)
+	if seconds > 0 {
+		limit = 4_000
+	}
+	c, _, _ := newCollection(t, tarn.CollectionConfig{Dim: dim, WriteMode: tarn.WriteStreaming,
+		Streaming: &tarn.StreamingConfig{BufferSize: 256, BatchSize: batch}}, tarn.WithKnobs(collection.Knobs{ExactThreshold: -1, DeltaLimit: limit, SoftLimit: limit / 8, CheckpointBytes: 4 << 20, LogSegment: 1 << 20}))
+	s, err := c.Stream()
+	require.NoError(t, err)
+	var over atomic.Bool
+	var written, full atomic.Int64
+	var waits []func() error
+	last := make([]map[uint64][]float32, writers)
+	for i := range writers {
+		last[i] = map[uint64][]float32{}
+		r := newRand(uint64(i))
+		waits = append(waits, inBackgroundUntil(t, time.Duration(seconds)*time.Second+10*patience, func() error {
+			for n := 0; !over.Load() && (seconds > 0 || n < unlessShort(30, 10)); n++ {
+				var ps []tarn.Point
+				for range batch {
+					p := tarn.Point{ID: uint64(i*ids) + r.Uint64N(ids), Vector: vector(r, dim)}
+					last[i][p.ID] = p.Vector
+					ps = append(ps, p)
+				}
+				switch {
+				case i%2 == 0: // a call waits
+					if err := c.Upsert(ctx, ps...); err != nil {
+						return err
+					}
+				default: // a stream takes what it has room for, and says so
+					for len(ps) > 0 {
+						k, _, err := s.TrySendBatch(ps)
+						if ps = ps[k:]; err == nil {
+							continue
+						}
+						full.Add(1)
+						if err := settled(s.Send(ctx, ps[0])); err != nil {
+							return err
+						}
+						ps = ps[1:]
+					}
+				}
+				written.Add(batch)
+			}
+			return nil
+		}))
+	}
+	var most, early, late int
+	done := make(chan error, 1)
+	go func() {
+		var err error
+		for _, wait := range waits {
+			if e := wait(); e != nil {
+				err = e
+			}
+		}
+		done <- err
+	}()
+	begin := time.Now()
+	for running := true; running; {
+		select {
+		case err := <-done:
+			require.NoError(t, err)
+			running = false
+		case <-time.After(2 * time.Millisecond):
+			most = max(most, c.Stats().InDelta)
+			switch past := time.Since(begin).Seconds() / float64(max(seconds, 1)); {
+			case seconds == 0:
+			case past < 0.5:
+				early = max(early, resident(t))
+			case past < 1:
+				late = max(late, resident(t))
+			default:
+				over.Store(true)
+			}
+		}
+	}
+	require.NoError(t, s.Flush(soon(t)))
+	t.Logf("%d points written, at most %d in the delta (limit %d), the stream full %d times, %d rebuilds; resident %d MiB in the first half, %d in the second",
+		written.Load(), most, limit, full.Load(), c.Stats().Rebuilds, early>>20, late>>20)
+	require.LessOrEqual(t, most, limit+writers*batch+256, "each writer overshoots by its batch at most")
+	require.GreaterOrEqual(t, most, limit/2, "writers were faster than the indexer")
+	if seconds > 0 {
+		require.LessOrEqual(t, late, early+early/4, "memory stays bounded")
+	}
+	eventually(t, "the delta is empty", func() bool { return c.Stats().InDelta == 0 })
+	total := 0
+	for _, have := range last {
+		total += len(have)
+		for id, v := range have {
+			got, err := c.Get(ctx, id)
+			require.NoError(t, err)
+			require.Equal(t, v, got.Vector)
+		}
+	}
+	require.Equal(t, total, c.Len(), "nothing refused that was accepted")
+}
+
+// resident returns the memory of this process, 0 where the system does not say.
+func resident(t testing.TB) int {
+	text, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		return 0
+	}
+	var size, pages int
+	_, err = fmt.Sscan(string(text), &size, &pages)
+	require.NoError(t, err)
+	return pages * os.Getpagesize()
+}
