@@ -189,6 +189,30 @@ func TestI6_NoSlotOfAGraphIsWrittenAgainWhileASearchThatBeganInItRuns(t *testing
 	w.check(t)
 }
 
+func TestI6_ASearchThatBeganInTheNewGraphHoldsNothingOfTheOldBack(t *testing.T) {
+	hooks := newSteps()
+	w := newWorld(t, tarn.CollectionConfig{Dim: dim}, collection.Knobs{ExactThreshold: -1, Hook: hooks.hook})
+	w.upsert(t, points(w.r, 1, 300, dim)...)
+	eventually(t, "all is in the graph", func() bool { return w.c.Stats().InDelta == 0 })
+	w.delete(t, w.ids(60)...)
+	old := hooks.stop(t, "search: between delta and graph")
+	began := inBackground(t, func() error { _, err := w.c.Search(ctx, vector(w.r, dim), 10); return err })
+	old.await()
+	require.NoError(t, w.c.Rebuild(ctx, tarn.IndexConfig{}))
+	later := hooks.stop(t, "search: between delta and graph") // nothing is written between the swap and this search
+	begins := inBackground(t, func() error { _, err := w.c.Search(ctx, vector(newRand(2), dim), 10); return err })
+	later.await()
+	old.release()
+	require.NoError(t, began())
+	w.upsert(t, points(w.r, 1000, 1, dim)...) // so that a checkpoint is due
+	require.NoError(t, w.c.Checkpoint(ctx))
+	w.upsert(t, points(w.r, 2000, 59, dim)...)
+	require.Equal(t, 1, w.c.Stats().Deleted, "all but one were given away, though a search goes on")
+	later.release()
+	require.NoError(t, begins())
+	w.check(t)
+}
+
 func TestI6_NoSlotIsWrittenAgainUnderARunningIteration(t *testing.T) {
 	w := newWorld(t, tarn.CollectionConfig{Dim: dim}, collection.Knobs{PauseIndexer: true})
 	w.upsert(t, points(w.r, 1, 300, dim)...)

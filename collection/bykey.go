@@ -145,7 +145,7 @@ func (c *Collection) nextKeys(from string, want int) (names []string, ids []uint
 // slots are pinned from then on.
 func (l *list) locate(ids []uint64) error {
 	c := l.c
-	l.s.pin.hold(&c.applied)
+	l.s.pin.hold(&c.clock)
 	c.publish.RLock()
 	defer c.publish.RUnlock()
 	l.page = l.page[:0]

@@ -225,13 +225,13 @@ func (c *Collection) reclaim() {
 	}
 	if k.reclaimed != g {
 		// A search that began before the swap may still walk the old graph, which
-		// held slots that this one does not: every pin of now holds them back.
-		c.slots.holdBack(c.applied.Load() + 1)
+		// held slots that this one does not: every pin of before now holds them back.
+		c.slots.holdBack(c.clock.Add(1))
 		k.reclaimed = g
 	}
 	in, oldest := g.InGraph(), c.pins.oldest()
 	freed := c.slots.reclaim(func(d deadSlot) bool {
-		return d.lsn <= oldest && !k.live.Has(d.slot) && !in.Has(d.slot)
+		return d.died <= oldest && !k.live.Has(d.slot) && !in.Has(d.slot)
 	})
 	for _, slot := range freed {
 		c.payloads.drop(slot)

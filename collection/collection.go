@@ -63,6 +63,7 @@ type Collection struct {
 	moves    ring
 	pubs     atomic.Uint64 // odd while a publication is under way
 	applied  atomic.Uint64 // the last LSN that is published
+	clock    atomic.Uint64 // of pins and deaths: counts publications, and swaps that freed slots; written under the writer lock
 	digest   atomic.Uint64 // sum of the hashes of the live sidecar entries
 	payloads payloads
 	keys     keys

@@ -172,7 +172,7 @@ const (
 // outwait frees what died before now, once those who may look at it have gone on:
 // searches do at once, an audit soon. For a backup nothing waits.
 func (c *Collection) outwait(ctx context.Context) error {
-	now := c.applied.Load()
+	now := c.clock.Load()
 	for n := 0; n < pinWaits && c.pins.oldest() < now; n++ {
 		c.pause(pinWait, ctx.Done())
 	}

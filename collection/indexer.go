@@ -44,7 +44,7 @@ func (c *Collection) indexLoop(helps bool) {
 	defer c.pins.unregister(&hold)
 	for {
 		work := c.index.work.wait()
-		hold.hold(&c.applied)
+		hold.hold(&c.clock)
 		v := c.view.Load()
 		claimed = claimed[:0]
 		if !helps || c.wantsHelp(v) {

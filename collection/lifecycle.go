@@ -47,7 +47,7 @@ func (c *Collection) startStream() error {
 // the checkpoint.
 func (c *Collection) buildIndex() {
 	var hold pin // what the checkpoint calls live is not written again meanwhile
-	hold.hold(&c.applied)
+	hold.hold(&c.clock)
 	c.pins.register(&hold)
 	defer c.pins.unregister(&hold)
 	if c.ck.Live.Len() > smallStore {

@@ -76,7 +76,7 @@ func (c *Collection) maintainLoop() {
 }
 
 func (c *Collection) maintainGraph(hold *pin) error {
-	hold.hold(&c.applied)
+	hold.hold(&c.clock)
 	v := c.view.Load()
 	n := v.graph.Len()
 	if err := c.auditDue(hold, v, n); err != nil {
@@ -203,7 +203,7 @@ func (c *Collection) audit(hold *pin, v *view, budget int) error {
 		return nil
 	}
 	for budget > 0 {
-		hold.hold(&c.applied) // what dies from now on stays; unless v was swapped nothing of it was given away
+		hold.hold(&c.clock) // what dies from now on stays; unless v was swapped nothing of it was given away
 		slots := c.auditUnit(v, &c.maintain.cursor)
 		if len(slots) == 0 {
 			c.maintain.cursor = 0

@@ -307,7 +307,7 @@ func (c *Collection) adoptSlots(g engine) {
 			continue
 		}
 		if known || in.Has(slot) || c.ck.Live.Has(slot) {
-			c.slots.dead = append(c.slots.dead, deadSlot{slot, c.applied.Load()})
+			c.slots.dead = append(c.slots.dead, deadSlot{slot, c.clock.Load()})
 		} else {
 			c.slots.free = append(c.slots.free, slot)
 		}

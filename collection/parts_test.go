@@ -75,7 +75,7 @@ func TestI6_SlotsAreReusedOnlyWhenTheyMay(t *testing.T) {
 	a.die(0, 5)
 	a.die(2, 6)
 	require.EqualValues(t, 2, a.gone.Load())
-	require.Equal(t, []uint32{0}, a.reclaim(func(d deadSlot) bool { return d.lsn <= 5 }))
+	require.Equal(t, []uint32{0}, a.reclaim(func(d deadSlot) bool { return d.died <= 5 }))
 	full := errors.New("full")
 	_, err = a.take(2, func(uint32) error { return full }, nil)
 	require.ErrorIs(t, err, full)

@@ -9,7 +9,7 @@ import (
 // pin holds slots back from reuse: none that was live when it was taken is written
 // again before it is released. The zero pin is not held.
 type pin struct {
-	at atomic.Uint64 // 0: not held; else the last LSN published when it was taken, plus 1
+	at atomic.Uint64 // 0: not held; else the clock when it was taken, plus 1
 }
 
 // pins knows every pin of a collection, held or not.
@@ -39,13 +39,13 @@ func (p *pins) unregister(x *pin) {
 }
 
 // hold takes the pin. What the holder loads afterwards (view, live, slots) is at
-// least as new as applied was: a reclaim that did not see the pin came before.
-func (x *pin) hold(applied *atomic.Uint64) { x.at.Store(applied.Load() + 1) }
+// least as new as the clock was: a reclaim that did not see the pin came before.
+func (x *pin) hold(clock *atomic.Uint64) { x.at.Store(clock.Load() + 1) }
 
 func (x *pin) release() { x.at.Store(0) }
 
-// oldest returns the smallest LSN at which a pin is held, MaxUint64 without one. A
-// slot that died at or before it is out of every holder's sight.
+// oldest returns the earliest time at which a held pin was taken, MaxUint64 without
+// one. A slot that died at or before it is out of every holder's sight.
 func (p *pins) oldest() uint64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()

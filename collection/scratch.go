@@ -59,7 +59,7 @@ func (c *Collection) takeScratch() *scratch {
 		s = &scratch{}
 		c.pins.register(&s.pin)
 	}
-	s.pin.hold(&c.applied)
+	s.pin.hold(&c.clock)
 	return s
 }
 

@@ -122,7 +122,7 @@ func (l *list) sortPage(want int) {
 // are pinned.
 func (l *list) candidates() bitmap.Words {
 	c, m := l.c, &l.s.match
-	l.s.pin.hold(&c.applied)
+	l.s.pin.hold(&c.clock)
 	c.publish.RLock()
 	defer c.publish.RUnlock()
 	if l.filter != nil {

@@ -137,7 +137,7 @@ func (c *Collection) dropOlder(hits []hit) []hit {
 // frozenPass scans a copy of live that was taken under the publication lock. Its
 // slots are pinned, so what it finds was the truth at that instant.
 func (c *Collection) frozenPass(ctx context.Context, s *scratch, k int, o *searchOptions) ([]hit, error) {
-	s.pin.hold(&c.applied)
+	s.pin.hold(&c.clock)
 	c.publish.RLock()
 	live := c.live.Clone()
 	if o.filter != nil {

@@ -24,7 +24,7 @@ type allocator struct {
 
 type deadSlot struct {
 	slot uint32
-	lsn  uint64 // of the write that ended it, or later
+	died uint64 // by the clock of pins, or later
 }
 
 // take appends n slots to into. reserve makes room on disk below a bound; if it
@@ -59,15 +59,15 @@ func (a *allocator) giveBack(slots []uint32) {
 	a.gone.Add(int64(len(slots)))
 }
 
-func (a *allocator) die(slot uint32, lsn uint64) {
-	a.dead = append(a.dead, deadSlot{slot, lsn})
+func (a *allocator) die(slot uint32, now uint64) {
+	a.dead = append(a.dead, deadSlot{slot, now})
 	a.gone.Add(1)
 }
 
-// holdBack treats every dead slot as if it had died no earlier than at lsn.
-func (a *allocator) holdBack(lsn uint64) {
+// holdBack treats every dead slot as if it had died no earlier than now.
+func (a *allocator) holdBack(now uint64) {
 	for i := range a.dead {
-		a.dead[i].lsn = max(a.dead[i].lsn, lsn)
+		a.dead[i].died = max(a.dead[i].died, now)
 	}
 }
 

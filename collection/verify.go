@@ -102,7 +102,7 @@ func (v *verifier) moment(ctx context.Context) error {
 		return err
 	}
 	defer c.unlockWriter()
-	v.pin.hold(&c.applied)
+	v.pin.hold(&c.clock)
 	v.live, v.slots, v.digest = c.live.Clone(), c.slots.next, c.digest.Load()
 	v.read.Points = v.live.Len()
 	in := c.view.Load().graph.InGraph()
