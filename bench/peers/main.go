@@ -69,7 +69,7 @@ func measure(name, only string, rounds, rows, builds int) error {
 	if err != nil {
 		return err
 	}
-	if err := prepare(name); err != nil || only == "prepare" {
+	if err := prepare(name, only == "" || only == "prepare"); err != nil || only == "prepare" {
 		return err
 	}
 	f := readFigures(name)

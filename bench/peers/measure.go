@@ -11,7 +11,7 @@ import (
 	"github.com/tarndb/tarn/internal/kernel"
 )
 
-var beams = []int{10, 14, 20, 28, 40, 64, 100, 160, 250, 400, 800}
+var beams = []int{10, 14, 20, 28, 40, 64, 100, 160, 250, 400, 700}
 
 // figures are what was measured on one set.
 type figures struct {
@@ -47,8 +47,14 @@ func readFigures(set string) *figures {
 	return f
 }
 
-// prepare builds what is not built yet, one contender after another, one thread.
-func prepare(set string) error {
+// prepare builds what is not built yet, one contender after another, one thread;
+// with anew, Tarn's too, since that is what changes.
+func prepare(set string, anew bool) error {
+	if anew {
+		if err := os.RemoveAll(filepath.Join("data", "tarn-"+set)); err != nil {
+			return err
+		}
+	}
 	for _, name := range rivals {
 		r, err := startRival(name, set)
 		if err != nil {
@@ -89,21 +95,25 @@ func (f *figures) search(set *data.Set, rounds int) error {
 			return err
 		}
 	}
-	times := max(1, 300/len(set.Queries))
+	queries := min(250, len(set.Queries))
+	times := max(1, 250/queries)
 	for round := range rounds {
 		for _, ef := range beams {
 			for i := range running {
 				r := running[(i+round)%len(running)]
-				s, err := r.ask(ask{Do: "search", Ef: ef, Times: times})
+				s, err := r.ask(ask{Do: "search", Ef: ef, Times: times, Queries: queries, Threads: 1})
 				if err != nil {
 					return err
 				}
 				for len(f.Rounds[r.name]) <= round {
 					f.Rounds[r.name] = append(f.Rounds[r.name], nil)
 				}
-				qps := float64(times*len(set.Queries)) / s.Seconds
+				qps := float64(times*queries) / s.Seconds
 				f.Rounds[r.name][round] = append(f.Rounds[r.name][round], point{ef, recalls[r.name][ef], qps})
 			}
+		}
+		if err := f.save(); err != nil { // what was measured stays if the rest fails
+			return err
 		}
 	}
 	for _, r := range running {

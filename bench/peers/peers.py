@@ -5,7 +5,8 @@
 FOLDER holds the real sets, CACHE what was built before. Commands come as lines of
 JSON on the standard input, each is answered by one line on the standard output;
 rival.go says which there are. Searches ask all queries in one call, on one thread,
-so that no time of Python's is counted.
+so that no time of Python's is counted, and what one thread does is measured in
+processor time, so that the machine's other work counts less.
 """
 
 import gzip
@@ -141,14 +142,16 @@ def main():
                 say["anonymous"] = anonymous() - before
         elif ask["do"] == "build":
             rows = read("base")[: ask["rows"]]
-            start = time.perf_counter()
+            clock = time.process_time if ask["threads"] == 1 else time.perf_counter
+            start = clock()
             library.build(rows, ask["threads"])
-            say["seconds"] = time.perf_counter() - start
+            say["seconds"] = clock() - start
         elif ask["do"] == "search":
-            start = time.perf_counter()
+            some = queries[: ask["queries"]] if ask["queries"] else queries
+            start = time.process_time()
             for _ in range(ask["times"]):
-                found = library.search(queries, ask["ef"])
-            say["seconds"] = time.perf_counter() - start
+                found = library.search(some, ask["ef"])
+            say["seconds"] = time.process_time() - start
             say["rows"] = np.asarray(found).astype("int64").clip(min=0).tolist() if ask["answers"] else None
         print(json.dumps(say), flush=True)
 

@@ -15,13 +15,17 @@ import (
 //	load    take what was built before, or build and keep it; say how long that
 //	        took, or what it holds of anonymous memory
 //	build   build from the first rows
-//	search  ask all queries, some times over
+//	search  ask queries, some times over
+//
+// What one thread does is answered in seconds of the processor, all threads of the
+// process together, what two do in seconds of the clock.
 type ask struct {
 	Do      string `json:"do"`
 	Rows    int    `json:"rows"`
 	Threads int    `json:"threads"`
 	Ef      int    `json:"ef"`
 	Times   int    `json:"times"`
+	Queries int    `json:"queries"` // the first of them; 0: all
 	Answers bool   `json:"answers"` // whether rows are wanted
 }
 
