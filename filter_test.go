@@ -168,6 +168,10 @@ var filterSets = map[string]struct {
 	"many checkpoints":   {cfg: tarn.CollectionConfig{Dim: 8}, knobs: collection.Knobs{ExactThreshold: -1, LogSegment: 8192, CheckpointBytes: 4096}},
 	"the other engine":   {cfg: tarn.CollectionConfig{Dim: 8, Index: tarn.IndexConfig{Engine: tarn.EngineCoder}}, knobs: graphOnly},
 	"inner product":      {cfg: tarn.CollectionConfig{Dim: 8, Metric: tarn.Dot}, knobs: graphOnly},
+	"indexed":            {cfg: tarn.CollectionConfig{Dim: 8, Fields: []string{"n", "kind", "tags", "a.b"}}},
+	"indexed, by graph":  {cfg: tarn.CollectionConfig{Dim: 8, Metric: tarn.Cosine, Fields: []string{"n", "kind", "tags", "a.b"}}, knobs: graphOnly},
+	"partly indexed":     {cfg: tarn.CollectionConfig{Dim: 8, Fields: []string{"n", "tags"}}, knobs: graphOnly},
+	"indexed, busy":      {cfg: tarn.CollectionConfig{Dim: 8, Fields: []string{"kind", "a.b", "n"}}, knobs: collection.Knobs{ExactThreshold: -1, ChunkSlots: 64, LogSegment: 8192, CheckpointBytes: 4096, SnapshotChange: 20, Ring: 4}},
 	"small files, moved": {cfg: tarn.CollectionConfig{Dim: 8}, knobs: collection.Knobs{ChunkSlots: 64, Ring: 4}},
 }
 

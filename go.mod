@@ -3,6 +3,7 @@ module github.com/tarndb/tarn
 go 1.25.0
 
 require (
+	github.com/RoaringBitmap/roaring/v2 v2.30.0 // library: the sets of slots of field indexes, in internal/attr and collection
 	github.com/cespare/xxhash/v2 v2.3.0 // library: the 64-bit digest of the live sidecar entries, and whole-file sums in internal/meta
 	github.com/coder/hnsw v0.6.1 // library: EngineCoder, the baseline behind hnsw/coder
 	github.com/edsrzf/mmap-go v1.2.0 // library: maps files, in internal/vfs only
@@ -18,9 +19,11 @@ require (
 )
 
 require (
+	github.com/bits-and-blooms/bitset v1.24.4 // indirect
 	github.com/chewxy/math32 v1.10.1 // indirect
 	github.com/google/renameio v1.0.1 // indirect
 	github.com/mitchellh/colorstring v0.0.0-20190213212951-d06e56a500db // indirect
+	github.com/mschoch/smat v0.2.0 // indirect
 	github.com/rivo/uniseg v0.4.7 // indirect
 	github.com/viterin/partial v1.1.0 // indirect
 	github.com/viterin/vek v0.4.2 // indirect

@@ -1,9 +1,11 @@
 package tarn_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -416,4 +418,26 @@ func TestDeleteWhereRemovesKeysToo(t *testing.T) {
 	require.NoError(t, n.c.Upsert(ctx, p))
 	n.apply(tarn.Op{Point: p})
 	n.check(t)
+}
+
+func TestABackupBringsKeysAndIDsBack(t *testing.T) {
+	n, r := newNamed(t, tarn.CollectionConfig{Dim: dim}, collection.Knobs{}), newRand(3)
+	for i := range 40 {
+		p := n.point(r)
+		require.NoError(t, n.c.Upsert(ctx, p))
+		n.apply(tarn.Op{Point: p})
+		if i == 20 {
+			require.NoError(t, n.c.Checkpoint(ctx))
+		}
+	}
+	n.check(t)
+	var saved bytes.Buffer
+	require.NoError(t, n.db.Backup(ctx, &saved))
+	n.path = filepath.Join(t.TempDir(), "restored")
+	require.NoError(t, tarn.Restore(ctx, n.path, &saved))
+	n.c, n.db = openCollection(t, n.path, n.opts)
+	n.check(t)
+	report, err := n.db.Verify(ctx)
+	require.NoError(t, err)
+	require.Empty(t, report.Findings)
 }

@@ -84,6 +84,9 @@ func (c *Collection) checkpoint(ctx context.Context, withSnapshot bool) error {
 		return err
 	}
 	err := c.checkpointLocked(ctx, withSnapshot)
+	if err == nil && c.fieldsDue(withSnapshot) {
+		err = c.saveFields()
+	}
 	if err == nil {
 		c.check.err.Store(nil)
 	} else if ctx.Err() == nil {
@@ -236,6 +239,7 @@ func (c *Collection) reclaim() {
 	for _, slot := range freed {
 		c.payloads.drop(slot)
 	}
+	c.forget(freed)
 	k.dropped = append(k.dropped, freed...)
 }
 

@@ -67,6 +67,7 @@ type Collection struct {
 	digest   atomic.Uint64 // sum of the hashes of the live sidecar entries
 	payloads payloads
 	keys     keys
+	fields   fields // by publish
 	places   positions
 	ef       atomic.Int64 // EfSearch of the configuration
 	pins     pins

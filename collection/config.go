@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/tarndb/tarn/streaming"
@@ -103,6 +104,7 @@ func (c Config) Validate(maxDim int) error {
 		bad("WriteMode is %d: it must be WriteAPI or WriteStreaming", c.WriteMode)
 	}
 	errs = append(errs, c.Index.problems()...)
+	errs = append(errs, fieldProblems(c.Fields)...)
 	if c.Streaming != nil {
 		errs = append(errs, c.Streaming.problems("Streaming.")...)
 	}
@@ -139,6 +141,7 @@ func (c Config) clone() Config {
 		s := *c.Streaming
 		c.Streaming = &s
 	}
+	c.Fields = slices.Clone(c.Fields)
 	return c
 }
 

@@ -17,6 +17,7 @@ type configJSON struct {
 	WriteMode string           `json:"write_mode"`
 	Index     indexJSON        `json:"index"`
 	Streaming *StreamingConfig `json:"streaming,omitempty"`
+	Fields    []string         `json:"fields,omitempty"`
 }
 
 type indexJSON struct {
@@ -40,6 +41,7 @@ func encodeConfig(c Config) ([]byte, error) {
 			EfSearch:       c.Index.EfSearch,
 		},
 		Streaming: c.Streaming,
+		Fields:    c.Fields,
 	})
 }
 
@@ -63,6 +65,7 @@ func decodeConfig(data []byte, maxDim int) (Config, error) {
 			EfSearch:       j.Index.EfSearch,
 		},
 		Streaming: j.Streaming,
+		Fields:    j.Fields,
 	}
 	if err := c.Validate(max(maxDim, c.Dim)); err != nil {
 		return Config{}, fmt.Errorf("stored configuration: %w: %w", codec.ErrCorrupt, err)

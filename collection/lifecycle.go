@@ -15,6 +15,8 @@ func (c *Collection) start() {
 	if file := c.check.named; file.large() {
 		c.workers.Go(func() { c.checkLoaded(file) })
 	}
+	c.fields.declare(c.config.Fields)
+	c.workers.Go(c.buildLoop)
 	c.startIndexers()
 	c.workers.Go(c.warmLoop)
 	if !c.opts.Knobs.NoBackground {

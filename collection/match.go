@@ -29,21 +29,13 @@ func (c *Collection) match(ctx context.Context, s *scratch, p *filter.Program) (
 	return m.set, c.decide(ctx, m, p)
 }
 
-// bounds fills m.set with live slots that match and m.may with those that may. The
-// publication lock is held.
-func (c *Collection) bounds(m *matcher, p *filter.Program) {
-	m.may = c.live.Words(m.may)
-	if cap(m.set) < len(m.may) {
-		m.set = make(bitmap.Words, len(m.may))
-	}
-	m.set = m.set[:len(m.may)]
-	clear(m.set)
-}
-
 // decide looks at the payloads of what is in m.may and not in m.set, and adds what
 // matches to m.set.
 func (c *Collection) decide(ctx context.Context, m *matcher, p *filter.Program) error {
 	m.may.AndNot(m.set)
+	if _, any := m.may.Next(0); any {
+		c.hook("match: payloads")
+	}
 	for from, more := uint32(0), true; more; {
 		if err := ctx.Err(); err != nil {
 			return err

@@ -29,6 +29,7 @@ const (
 // folder durable and gives it its name afterwards.
 func Create(fs vfs.FS, cfg Config, uuid [16]byte) error {
 	cfg = cfg.clone()
+	cfg.Fields = uniqueFields(cfg.Fields)
 	if cfg.Streaming != nil {
 		*cfg.Streaming = cfg.Streaming.WithDefaults()
 	}
@@ -73,6 +74,7 @@ func Open(o Options) (_ *Collection, err error) {
 	c.check.init()
 	c.sync.init()
 	c.maintain.init()
+	c.fields.init()
 	c.bg, c.stop = context.WithCancel(context.Background())
 	defer func() {
 		if err != nil {

@@ -34,6 +34,7 @@ func (c *Collection) publishUpsert(v *view, o *op, now uint64) {
 	if o.key != "" && o.old == noSlot {
 		c.keys.set(o.key, o.id)
 	}
+	c.fields.add(o.slot, o.payload)
 	c.digest.Add(c.store.Hash(o.slot))
 	c.live.Add(o.slot)
 	v.delta.Add(o.slot)

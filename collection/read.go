@@ -178,6 +178,7 @@ func (c *Collection) Stats() Stats {
 	c.publish.RLock()
 	defer c.publish.RUnlock()
 	st.Points = c.live.Len()
+	st.FieldsBuilding = len(c.fields.list) - int(c.fields.ready.Load())
 	st.InDelta = c.view.Load().delta.Len()
 	st.InGraph = st.Points - st.InDelta
 	st.Deleted = int(c.slots.gone.Load())

@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"github.com/tarndb/tarn/delta"
+	"github.com/tarndb/tarn/internal/attr"
 	"github.com/tarndb/tarn/internal/bitmap"
 	"github.com/tarndb/tarn/internal/filter"
 	"github.com/tarndb/tarn/internal/kernel"
@@ -30,6 +31,11 @@ type matcher struct {
 	set   bitmap.Words // what matches
 	may   bitmap.Words // what indexes do not rule out
 	slots []uint32     // a batch of those that must be looked at
+
+	live   bitmap.Words   // of the instant
+	sets   []bitmap.Words // memory of bounds
+	used   int
+	lookup attr.Scratch
 }
 
 // hit is a point that a search found.

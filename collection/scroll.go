@@ -129,8 +129,8 @@ func (l *list) candidates() bitmap.Words {
 		c.bounds(m, l.filter)
 		return m.may
 	}
-	m.may = c.live.Words(m.may)
-	return m.may
+	m.live = c.live.Words(m.live)
+	return m.live
 }
 
 // read adds the points of the page that match, until there are enough.

@@ -98,6 +98,7 @@ type Config struct {
 	WriteMode WriteMode        // what the return of Upsert and Delete means
 	Index     IndexConfig      // zero value: good defaults for Dim
 	Streaming *StreamingConfig // nil: streaming is not configured
+	Fields    []string         // payload fields (dotted paths) that have a filter index
 }
 
 // StreamingConfig is persisted with the collection and restored by Open. Zero
@@ -149,6 +150,7 @@ type Stats struct {
 	WALBytes                              int64 // records in the log that no checkpoint covers yet
 	DiskBytes                             int64 // all files of the collection
 	AppliedLSN, DurableLSN, CheckpointLSN uint64
+	FieldsBuilding                        int         // of Config.Fields, those whose index is not ready: filters over them read payloads
 	Stream                                StreamStats // zero without a stream
 
 	GraphDistances int64 // distances that the serving graph computed, for searches and inserts

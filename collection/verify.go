@@ -91,7 +91,23 @@ func (v *verifier) tables(ctx context.Context) error {
 		return err
 	}
 	v.snapshot()
+	v.fields()
 	return nil
+}
+
+// fields checks the file of the field indexes, if there is one.
+func (v *verifier) fields() {
+	data, err := v.c.readFieldsFile()
+	if isNotExist(err) {
+		return
+	}
+	if err == nil {
+		_, _, _, err = parseFields(data, v.c.uuid)
+	}
+	v.read.Bytes += int64(len(data))
+	if err != nil {
+		v.found(fieldsName, -1, "%v", err)
+	}
 }
 
 // moment takes the state of one LSN, and checks the sets that only memory has: no

@@ -55,8 +55,8 @@ type where struct {
 func (w *where) prepare(ctx context.Context) error {
 	c, m := w.c, &w.s.match
 	c.publish.RLock()
-	w.live = c.live.Words(nil)
 	c.bounds(m, w.filter)
+	w.live = append(w.live, m.live...)
 	c.publish.RUnlock()
 	if err := c.decide(ctx, m, w.filter); err != nil {
 		return err

@@ -1,0 +1,87 @@
+package collection
+
+import (
+	"github.com/tarndb/tarn/internal/bitmap"
+	"github.com/tarndb/tarn/internal/filter"
+)
+
+// bounds fills m.set with live slots that match for certain, and m.may with those
+// that may. The publication lock is held, so the two are of one instant.
+//
+//	condition on an indexed field    must = may, but for strings too long to be kept
+//	        on another field         nothing must, everything may
+//	and, or                          by and, or of both
+//	not                              must = live \ may, may = live \ must
+func (c *Collection) bounds(m *matcher, p *filter.Program) {
+	m.live = c.live.Words(m.live)
+	m.used = 0
+	b := c.boundsOf(m, p.Tree())
+	m.set, m.may = b.must, b.may
+	m.set.And(m.live)
+	m.may.And(m.live)
+}
+
+// bound is what indexes say about a condition.
+type bound struct {
+	must, may bitmap.Words
+}
+
+func (c *Collection) boundsOf(m *matcher, n *filter.Node) bound {
+	switch n.Op {
+	case filter.AndOp:
+		b := bound{m.full(), m.full()}
+		for _, k := range n.Kids {
+			used := m.used
+			x := c.boundsOf(m, k)
+			b.must.And(x.must)
+			b.may.And(x.may)
+			m.used = used
+		}
+		return b
+	case filter.OrOp:
+		b := bound{m.empty(), m.empty()}
+		for _, k := range n.Kids {
+			used := m.used
+			x := c.boundsOf(m, k)
+			b.must.Or(x.must)
+			b.may.Or(x.may)
+			m.used = used
+		}
+		return b
+	case filter.NotOp:
+		b := bound{m.full(), m.full()}
+		x := c.boundsOf(m, n.Kids[0])
+		b.must.AndNot(x.may)
+		b.may.AndNot(x.must)
+		return b
+	}
+	if index := c.fields.find(n.Field); index != nil {
+		b := bound{m.empty(), m.empty()}
+		index.Lookup(n, b.must, b.may, &m.lookup)
+		return b
+	}
+	return bound{m.empty(), m.full()}
+}
+
+// empty returns the next of the sets that bounds works with, without a slot.
+func (m *matcher) empty() bitmap.Words {
+	if m.used == len(m.sets) {
+		m.sets = append(m.sets, nil)
+	}
+	w := m.sets[m.used]
+	if cap(w) < len(m.live) {
+		w = make(bitmap.Words, len(m.live), len(m.live)+len(m.live)/4)
+		m.sets[m.used] = w
+	}
+	m.used++
+	w = w[:len(m.live)]
+	clear(w)
+	return w
+}
+
+// full returns the next of them, with all live slots.
+func (m *matcher) full() bitmap.Words {
+	w := m.empty()
+	copy(w, m.live)
+	return w
+}

@@ -1,0 +1,213 @@
+package collection
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+
+	"github.com/RoaringBitmap/roaring/v2"
+
+	"github.com/tarndb/tarn/internal/attr"
+	"github.com/tarndb/tarn/internal/bitmap"
+	"github.com/tarndb/tarn/internal/codec"
+	"github.com/tarndb/tarn/internal/vfs"
+)
+
+// fields.idx holds the field indexes as they were at one checkpoint. It is derived
+// and named by nothing: it says itself which slots it speaks of and up to which LSN,
+// which was durable when it was written. Of these slots those count that are live
+// and were not written since; the payloads of the others are looked at. Any doubt
+// about the file, and they all are. Wire format, version 1, little-endian:
+//
+//	+--------------+---------+---------------------+---------+------------------+--------+
+//	| codec.Header | LSN u64 | slots: an entry     | fields  | per field: path  | CRC32C |
+//	|              |         | (attr) of kind 0    | u32     | (varint, bytes), | u32    |
+//	|              |         | and an end          |         | entries, an end  |        |
+//	+--------------+---------+---------------------+---------+------------------+--------+
+const (
+	fieldsName    = "fields.idx"
+	fieldsVersion = 1
+)
+
+var fieldsMagic = [8]byte{'T', 'A', 'R', 'N', 'F', 'L', 'D', '\n'}
+
+// encodePiece is how many entries are encoded under one hold of the lock.
+const encodePiece = 512
+
+// fieldsDue reports whether fields.idx is old enough to be worth a new one.
+func (c *Collection) fieldsDue(wanted bool) bool {
+	x := &c.fields
+	changes := x.changes.Load()
+	if x.ready.Load() == 0 || changes == 0 {
+		return false
+	}
+	return wanted || changes >= int64(max(c.opts.Knobs.SnapshotChange, c.live.Len()/20))
+}
+
+// saveFields writes fields.idx. That there is no room for it is only said: it can be
+// made again from the payloads.
+func (c *Collection) saveFields() error {
+	err := c.writeFields()
+	if err != nil && !errors.Is(err, vfs.ErrFailed) {
+		c.log.Warn("the field indexes could not be written", "collection", c.name, "error", err)
+		return nil
+	}
+	return c.sticky(err)
+}
+
+// writeFields writes fields.idx for the checkpoint that was just committed. The
+// checkpoint lock is held: none of its slots is written again meanwhile.
+func (c *Collection) writeFields() error {
+	changes := c.fields.changes.Load()
+	keep := attr.SetOf(c.check.live.Words(nil))
+	data := codec.Header{Magic: fieldsMagic, Version: fieldsVersion, UUID: c.uuid}.AppendTo(nil)
+	data = binary.LittleEndian.AppendUint64(data, c.check.lsn.Load())
+	data = attr.AppendSlots(data, keep)
+	at := len(data)
+	data = binary.LittleEndian.AppendUint32(data, 0)
+	n := uint32(0)
+	for _, f := range c.readyFields() {
+		data = binary.AppendUvarint(data, uint64(len(f.path)))
+		data = append(data, f.path...)
+		data = c.encodeField(data, f, keep)
+		n++
+	}
+	binary.LittleEndian.PutUint32(data[at:], n)
+	data = binary.LittleEndian.AppendUint32(data, codec.CRC(data))
+	c.hook("fields: before write")
+	if err := vfs.AtomicWrite(c.fs, fieldsName, data); err != nil {
+		return err
+	}
+	c.fields.changes.Add(-changes)
+	return nil
+}
+
+func (c *Collection) readyFields() []*field {
+	c.publish.RLock()
+	defer c.publish.RUnlock()
+	var list []*field
+	for _, f := range c.fields.list {
+		if f.ready {
+			list = append(list, f)
+		}
+	}
+	return list
+}
+
+// encodeField encodes an index piece by piece. What is added between two pieces is
+// of slots that are not kept.
+func (c *Collection) encodeField(data []byte, f *field, keep *roaring.Bitmap) []byte {
+	var at attr.Place
+	for more := true; more; {
+		c.publish.RLock()
+		data, more = f.index.Encode(data, &at, encodePiece, keep)
+		c.publish.RUnlock()
+	}
+	return data
+}
+
+// parseFields checks the file and returns a cursor behind its slots.
+func parseFields(data []byte, uuid [16]byte) (c *codec.Cursor, lsn uint64, slots *roaring.Bitmap, err error) {
+	h, err := codec.ParseHeader(data, fieldsMagic, fieldsVersion)
+	if err != nil {
+		return nil, 0, nil, err
+	}
+	body := len(data) - 4
+	if h.UUID != uuid || body < codec.HeaderSize || codec.CRC(data[:body]) != binary.LittleEndian.Uint32(data[body:]) {
+		return nil, 0, nil, fmt.Errorf("%w: its checksum or its owner is another", codec.ErrCorrupt)
+	}
+	c = codec.NewCursor(data[:body])
+	c.Bytes(codec.HeaderSize)
+	lsn = c.U64()
+	slots, err = attr.NextSlots(c)
+	return c, lsn, slots, err
+}
+
+// loadFields adds what fields.idx knows to the indexes of some fields, and takes the
+// slots that it spoke of out of rest, which are those that are looked for.
+func (c *Collection) loadFields(todo []*field, rest bitmap.Words) error {
+	data, err := c.readFieldsFile()
+	if err != nil {
+		return err
+	}
+	r, lsn, slots, err := parseFields(data, c.uuid)
+	if err != nil {
+		return err
+	}
+	valid := roaring.New()
+	for slot := range rest.All() {
+		if slots.Contains(slot) && c.store.LSN(slot) <= lsn {
+			valid.Add(slot)
+		}
+	}
+	found := map[string]*attr.Index{}
+	for n := r.U32(); n > 0; n-- {
+		path := string(r.Bytes(int(min(r.Uvarint(), math.MaxInt32))))
+		found[path] = attr.New()
+		if err := c.loadField(r, found[path], valid); err != nil {
+			return err
+		}
+	}
+	if err := r.Err(); err != nil {
+		return err
+	}
+	return c.adoptFields(todo, found, valid, rest)
+}
+
+func (c *Collection) loadField(r *codec.Cursor, x *attr.Index, valid *roaring.Bitmap) error {
+	for {
+		e, ok, err := attr.Next(r)
+		if err != nil || !ok {
+			return err
+		}
+		x.Put(e, valid)
+		if err := c.bg.Err(); err != nil {
+			return err
+		}
+	}
+}
+
+// adoptFields puts loaded indexes into the place of those that only know what was
+// published meanwhile, which is looked at again. Only if all were found is rest less.
+func (c *Collection) adoptFields(todo []*field, found map[string]*attr.Index, valid *roaring.Bitmap, rest bitmap.Words) error {
+	for _, f := range todo {
+		if found[f.path] == nil {
+			return fmt.Errorf("it does not have all fields")
+		}
+	}
+	c.hook("fields: before adoption")
+	c.publish.Lock()
+	defer c.publish.Unlock()
+	for _, f := range todo {
+		f.index.MoveTo(found[f.path])
+		f.index = found[f.path]
+	}
+	for it := valid.Iterator(); it.HasNext(); {
+		slot := it.Next()
+		rest[slot>>6] &^= 1 << (slot & 63)
+	}
+	c.fields.changes.Store(0)
+	return nil
+}
+
+func (c *Collection) readFieldsFile() (data []byte, err error) {
+	f, err := c.fs.Open(fieldsName)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	size, err := f.Size()
+	if err != nil {
+		return nil, err
+	}
+	if size > maxMap {
+		return nil, fmt.Errorf("it has %d bytes", size)
+	}
+	data = make([]byte, size)
+	if _, err := f.ReadAt(data, 0); err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	return data, nil
+}

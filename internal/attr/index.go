@@ -1,0 +1,192 @@
+package attr
+
+import (
+	"strings"
+
+	"github.com/RoaringBitmap/roaring/v2"
+
+	"github.com/tarndb/tarn/internal/bitmap"
+	"github.com/tarndb/tarn/internal/filter"
+)
+
+// maxString is up to how many bytes a string is a key. Longer ones are rare, and
+// looked at in the payload.
+const maxString = 256
+
+// Index is the index of one field.
+type Index struct {
+	there    roaring.Bitmap
+	scalars  values
+	elements values // of arrays
+}
+
+// values maps values to slots.
+type values struct {
+	words [3]roaring.Bitmap // null, false, true
+	nums  dict[filter.Number]
+	texts dict[string]
+	long  roaring.Bitmap // slots with a string above maxString
+}
+
+// New returns an empty index.
+func New() *Index {
+	x := &Index{}
+	for _, v := range []*values{&x.scalars, &x.elements} {
+		v.nums.compare = filter.Number.Compare
+		v.texts.compare = strings.Compare
+	}
+	return x
+}
+
+// Add notes what the payload of a slot says about the field.
+func (x *Index) Add(slot uint32, f *filter.Fact) {
+	if !f.There {
+		return
+	}
+	x.there.Add(slot)
+	x.scalars.add(f.Value, slot)
+	for i := range f.Elements {
+		x.elements.add(f.Elements[i], slot)
+	}
+}
+
+func (v *values) add(val filter.Value, slot uint32) {
+	switch val.Kind {
+	case filter.Num:
+		v.nums.add(val.Num, slot)
+	case filter.String:
+		if len(val.Str) > maxString {
+			v.long.Add(slot)
+			return
+		}
+		v.texts.add(val.Str, slot)
+	case filter.Null, filter.Bool:
+		v.words[wordOf(val)].Add(slot)
+	}
+}
+
+// wordOf returns the place of null, false or true.
+func wordOf(val filter.Value) int {
+	switch {
+	case val.Kind == filter.Null:
+		return 0
+	case !val.Bool:
+		return 1
+	}
+	return 2
+}
+
+// Remove forgets slots.
+func (x *Index) Remove(gone bitmap.Words) {
+	set := roaring.New()
+	for slot := range gone.All() {
+		set.Add(slot)
+	}
+	x.there.AndNot(set)
+	for _, v := range []*values{&x.scalars, &x.elements} {
+		for i := range v.words {
+			v.words[i].AndNot(set)
+		}
+		v.long.AndNot(set)
+		v.nums.remove(gone, set)
+		v.texts.remove(gone, set)
+	}
+}
+
+// Scratch is what a Lookup works with.
+type Scratch struct{ spare bitmap.Words }
+
+// Lookup adds to must the slots for which a condition on the field holds, and to may
+// those for which it may; what lies beyond their ends is left out. It reports
+// whether the two are the same.
+func (x *Index) Lookup(n *filter.Node, must, may bitmap.Words, s *Scratch) (exact bool) {
+	switch n.Op {
+	case filter.ExistsOp:
+		putSet(&x.there, must, &s.spare)
+		exact = true
+	case filter.ContainsOp:
+		exact = x.elements.equal(n.Values, must, may, s)
+	case filter.EqOp, filter.InOp:
+		exact = x.scalars.equal(n.Values, must, may, s)
+	default:
+		exact = x.scalars.compare(n.Op, n.Values[0], must, may, s)
+	}
+	may.Or(must)
+	return exact
+}
+
+// equal looks up the slots that have one of vals.
+func (v *values) equal(vals []filter.Value, must, may bitmap.Words, s *Scratch) bool {
+	exact := true
+	for i := range vals {
+		switch val := &vals[i]; val.Kind {
+		case filter.Num:
+			if found := v.nums.get(val.Num); found != nil {
+				found.put(must, &s.spare)
+			}
+		case filter.String:
+			if len(val.Str) > maxString {
+				exact = exact && v.long.IsEmpty()
+				putSet(&v.long, may, &s.spare)
+			} else if found := v.texts.get(val.Str); found != nil {
+				found.put(must, &s.spare)
+			}
+		default:
+			putSet(&v.words[wordOf(*val)], must, &s.spare)
+		}
+	}
+	return exact
+}
+
+// compare looks up the slots whose value is on one side of val.
+func (v *values) compare(op filter.Op, val filter.Value, must, may bitmap.Words, s *Scratch) bool {
+	switch val.Kind {
+	case filter.Num:
+		side(&v.nums, op, val.Num, must, s)
+	case filter.String:
+		side(&v.texts, op, val.Str, must, s)
+		putSet(&v.long, may, &s.spare)
+		return v.long.IsEmpty()
+	}
+	return true
+}
+
+// side puts the slots of the keys on one side of key.
+func side[K comparable](d *dict[K], op filter.Op, key K, must bitmap.Words, s *Scratch) {
+	if op == filter.GtOp || op == filter.GteOp {
+		d.from(key, func(k K, found *slots) bool {
+			if op == filter.GteOp || k != key {
+				found.put(must, &s.spare)
+			}
+			return true
+		})
+		return
+	}
+	d.all(func(k K, found *slots) bool {
+		c := d.compare(k, key)
+		if c < 0 || c == 0 && op == filter.LteOp {
+			found.put(must, &s.spare)
+		}
+		return c < 0
+	})
+}
+
+// Bytes is about how much memory the index takes.
+func (x *Index) Bytes() int {
+	n := int(x.there.GetSizeInBytes())
+	for _, v := range []*values{&x.scalars, &x.elements} {
+		n += int(v.long.GetSizeInBytes())
+		for i := range v.words {
+			n += int(v.words[i].GetSizeInBytes())
+		}
+		for _, b := range v.nums.blocks {
+			n += 16 * (cap(b.keys) + cap(b.slots))
+		}
+		for _, b := range v.texts.blocks {
+			n += 16 * (cap(b.keys) + cap(b.slots))
+		}
+		v.nums.all(func(_ filter.Number, s *slots) bool { n += s.bytes(); return true })
+		v.texts.all(func(k string, s *slots) bool { n += len(k) + s.bytes(); return true })
+	}
+	return n
+}
