@@ -441,3 +441,29 @@ func TestABackupBringsKeysAndIDsBack(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, report.Findings)
 }
+
+func TestCompactKeepsKeysAndIndexes(t *testing.T) {
+	n, r := newNamed(t, tarn.CollectionConfig{Dim: dim, Fields: []string{"n"}}, collection.Knobs{ChunkSlots: 64}), newRand(4)
+	for range 2 {
+		for i := range 300 {
+			p := tarn.Point{Key: fmt.Sprintf("point %d", i), Vector: vector(r, dim), Payload: tarn.Payload{"n": int64(i % 10)}}
+			require.NoError(t, n.c.Upsert(ctx, p))
+			n.apply(tarn.Op{Point: p})
+		}
+		for i := range 200 {
+			key := fmt.Sprintf("point %d", i)
+			require.NoError(t, second(n.c.DeleteKeys(ctx, key)))
+			n.apply(tarn.Op{Delete: true, Point: tarn.Point{Key: key}})
+		}
+		require.NoError(t, n.c.Compact(ctx))
+		n.check(t)
+		indexed(t, n.c)
+		for i := range int64(10) {
+			near, err := n.c.Search(ctx, vector(r, dim), 300, tarn.WithFilter(tarn.Eq("n", i)))
+			require.NoError(t, err)
+			require.Len(t, near, 10)
+		}
+		n.reopen(t)
+		n.check(t)
+	}
+}
