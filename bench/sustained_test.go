@@ -19,8 +19,8 @@ import (
 	"github.com/tarndb/tarn/internal/vfs"
 )
 
-// sustainedRounds is how often every point is written; each time at another place.
-const sustainedRounds = 3
+// passes is how often every point is written; each time at another place.
+const passes = 3
 
 // BenchmarkStreamSustained streams all points several times over, moved each time,
 // with nobody searching, and measures while the delta is at its limit, when writers
@@ -53,22 +53,22 @@ func BenchmarkStreamSustained(b *testing.B) {
 	})
 }
 
-// stretch is how a count grew while the delta was at its limit.
-type stretch struct {
+// growth is how a count grew while the delta was at its limit.
+type growth struct {
 	at []time.Time
 	n  []int
 }
 
-func (s *stretch) mark(n int) { s.at, s.n = append(s.at, time.Now()), append(s.n, n) }
+func (s *growth) mark(n int) { s.at, s.n = append(s.at, time.Now()), append(s.n, n) }
 
-func (s *stretch) between(i, j int) float64 {
+func (s *growth) between(i, j int) float64 {
 	return float64(s.n[j]-s.n[i]) / s.at[j].Sub(s.at[i]).Seconds()
 }
 
-func (s *stretch) rate() float64 { return s.between(0, len(s.n)-1) }
+func (s *growth) rate() float64 { return s.between(0, len(s.n)-1) }
 
 // evenness is the rate in the last tenth to that in the first.
-func (s *stretch) evenness() float64 {
+func (s *growth) evenness() float64 {
 	last := len(s.n) - 1
 	tenth := max(1, last/10)
 	return s.between(last-tenth, last) / s.between(0, tenth)
@@ -81,11 +81,11 @@ func limitOf(n int) int { return n * 65_536 / 80_000 }
 
 const piece = 500
 
-func sustainStream(b *testing.B, s *data.Set, n int) *stretch {
+func sustainStream(b *testing.B, s *data.Set, n int) *growth {
 	b.Helper()
 	dir, err := vfs.CreateOS(filepath.Join(b.TempDir(), "c"))
 	require.NoError(b, err)
-	streaming := tarn.DefaultStreamingConfig()
+	streaming := tarn.StreamingConfig{BufferSize: 2 * piece}.WithDefaults() // what waits there is not measured
 	require.NoError(b, collection.Create(dir, collection.Config{Dim: s.Dim(), Metric: s.Metric, Streaming: &streaming}, [16]byte{1}))
 	c, err := collection.Open(collection.Options{Name: "bench", FS: dir, MaxDim: s.Dim(), MaxPayload: 1 << 20, MaxK: 100,
 		Knobs: collection.Knobs{DeltaLimit: limitOf(n)}})
@@ -93,10 +93,10 @@ func sustainStream(b *testing.B, s *data.Set, n int) *stretch {
 	defer func() { require.NoError(b, c.Close()) }()
 	stream, err := c.Stream()
 	require.NoError(b, err)
-	var full stretch
-	for at := 0; at < sustainedRounds*n; at += piece {
+	var full growth
+	for at := 0; at < passes*n; at += piece {
 		ps := make([]tarn.Point, 0, piece)
-		for j := at; j < min(at+piece, sustainedRounds*n); j++ {
+		for j := at; j < min(at+piece, passes*n); j++ {
 			ps = append(ps, tarn.Point{ID: uint64(j % n), Vector: place(s, n, j/n, j%n)})
 		}
 		_, err := stream.SendBatch(ctx, ps)
@@ -106,23 +106,25 @@ func sustainStream(b *testing.B, s *data.Set, n int) *stretch {
 			full.mark(int(st.Stream.Written))
 		}
 	}
-	require.NotEmpty(b, full.n, "the delta never came to its limit")
+	require.NoError(b, stream.Flush(ctx))
+	full.mark(int(stream.Stats().Written))
+	require.Greater(b, len(full.n), 1, "the delta never came to its limit")
 	return &full
 }
 
-func sustainGraph(b *testing.B, s *data.Set, n int) *stretch {
+func sustainGraph(b *testing.B, s *data.Set, n int) *growth {
 	b.Helper()
 	metric := map[tarn.Metric]kernel.Metric{tarn.L2: kernel.L2, tarn.Cosine: kernel.Cosine, tarn.Dot: kernel.Dot}[s.Metric]
 	x, err := hnsw.NewIndex(hnsw.Config{Dim: s.Dim(), Metric: metric})
 	require.NoError(b, err)
-	var full stretch
+	var full growth
 	slots := make([]uint32, n)
-	for at := 0; at < sustainedRounds*n; at += piece {
+	for at := 0; at < passes*n; at += piece {
 		if at >= limitOf(n)/4 {
 			full.mark(at)
 		}
 		vecs := make([][]float32, 0, piece)
-		for j := at; j < min(at+piece, sustainedRounds*n); j++ {
+		for j := at; j < min(at+piece, passes*n); j++ {
 			vecs = append(vecs, place(s, n, j/n, j%n))
 		}
 		first, err := x.AddAll(ctx, vecs, runtime.GOMAXPROCS(0))
@@ -134,6 +136,6 @@ func sustainGraph(b *testing.B, s *data.Set, n int) *stretch {
 			slots[(at+j)%n] = first + uint32(j)
 		}
 	}
-	full.mark(sustainedRounds * n)
+	full.mark(passes * n)
 	return &full
 }
