@@ -111,7 +111,9 @@ func (c *Collection) checkpointLocked(ctx context.Context, withSnapshot bool) er
 		named = snapshotFile{} // an empty graph has no file, and what it replaced is not wanted back
 	}
 	if err := c.commitCheckpoint(ctx, named); err != nil {
-		c.removeSnapshot(named, k.named)
+		if !errors.Is(err, vfs.ErrFailed) { // else the commit may be there after all, and name it
+			c.removeSnapshot(named, k.named)
+		}
 		return c.sticky(err)
 	}
 	c.removeSnapshot(k.named, named)
