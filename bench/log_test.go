@@ -75,7 +75,7 @@ func randomPoints(n int, first uint64) []collection.Point {
 	return ps
 }
 
-func median(d []time.Duration) time.Duration {
+func medianTime(d []time.Duration) time.Duration {
 	slices.Sort(d)
 	return d[len(d)/2]
 }
@@ -104,9 +104,9 @@ func BenchmarkLogOneWriter(b *testing.B) {
 				disk = append(disk, time.Since(start))
 			}
 		}
-		b.ReportMetric(float64(median(store).Microseconds()), "store-p50-µs")
-		b.ReportMetric(float64(median(disk).Microseconds()), "bare-p50-µs")
-		b.ReportMetric(float64(median(disk))/float64(median(store)), "rate-of-bare")
+		b.ReportMetric(float64(medianTime(store).Microseconds()), "store-p50-µs")
+		b.ReportMetric(float64(medianTime(disk).Microseconds()), "bare-p50-µs")
+		b.ReportMetric(float64(medianTime(disk))/float64(medianTime(store)), "rate-of-bare")
 	}
 }
 
@@ -206,7 +206,7 @@ func bulk(b *testing.B, bytes int, open func() *collection.Collection) {
 		}
 		slices.Sort(ratios)
 		b.ReportMetric(ratios[1], "rate-of-disk")
-		b.ReportMetric(float64(bytes)/1e6/median(store).Seconds(), "store-MB/s")
-		b.ReportMetric(float64(bytes)/1e6/median(disk).Seconds(), "disk-MB/s")
+		b.ReportMetric(float64(bytes)/1e6/medianTime(store).Seconds(), "store-MB/s")
+		b.ReportMetric(float64(bytes)/1e6/medianTime(disk).Seconds(), "disk-MB/s")
 	}
 }
