@@ -169,8 +169,8 @@ func (c *Collection) adoptCheckpoint() error {
 	if last, ok := lastSlot(ck.Live); ok && last >= ck.Slots {
 		return fmt.Errorf("%s: checkpoint: %w: slot %d is live, of %d", metaName, codec.ErrCorrupt, last, ck.Slots)
 	}
-	for slot := range ck.Live.All() {
-		c.live.Add(slot)
+	for i := range ck.Live.Pieces() * bitmap.PieceWords {
+		c.live.SetWord(i, ck.Live.Word(i))
 	}
 	c.digest.Store(ck.Digest)
 	c.applied.Store(ck.LSN)
@@ -305,6 +305,10 @@ func (c *Collection) adoptSlots(g engine) {
 	known := c.check.named.name != "" && c.check.named.graph == nil // a file that was dropped held we do not know what
 	for slot := c.slots.next; slot > 0; {
 		slot--
+		if slot&63 == 63 && c.live.Word(int(slot>>6)) == 1<<64-1 {
+			slot &^= 63 // all of them are live
+			continue
+		}
 		if c.live.Has(slot) {
 			continue
 		}

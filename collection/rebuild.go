@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"math/bits"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -221,9 +222,11 @@ func (c *Collection) publishGraph(g engine, lost *bitmap.Set, cfg IndexConfig) {
 func (c *Collection) newView(g engine, lost *bitmap.Set) *view {
 	d := delta.New()
 	in := g.InGraph()
-	for slot := range c.live.All() {
-		if !in.Has(slot) || lost.Has(slot) {
-			d.Add(slot)
+	for i := range c.live.Pieces() * bitmap.PieceWords {
+		w := c.live.Word(i)
+		w &= ^in.Word(i) | lost.Word(i)
+		for ; w != 0; w &= w - 1 {
+			d.Add(uint32(i)<<6 | uint32(bits.TrailingZeros64(w)))
 		}
 	}
 	return &view{graph: g, delta: d}

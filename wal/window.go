@@ -10,7 +10,7 @@ import (
 )
 
 // windowAhead is how much a window reads at once.
-const windowAhead = 1 << 20
+const windowAhead = 256 << 10
 
 // window reads a file from front to back through one buffer. The buffer grows to
 // the longest piece that was asked for, never above what the file holds.
