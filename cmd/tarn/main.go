@@ -30,6 +30,7 @@ func commands() []*cli.Command {
 		demoCommand(), ingestCommand(),
 		searchCommand(), getCommand(), scrollCommand(), statsCommand(),
 		verifyCommand(), backupCommand(), restoreCommand(), compactCommand(), rebuildCommand(),
+		importCommand(), exportCommand(),
 	}
 }
 

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v3"
+
+	"github.com/tarndb/tarn"
+	"github.com/tarndb/tarn/cmd/tarn/internal/vecio"
+)
+
+func exportCommand() *cli.Command {
+	return storeCommand{
+		name: "export", usage: "write a collection's points to a file that other programs read", collection: true, extra: []string{"FILE|-"},
+		text: "Writes .ndjson (everything; - is standard output), .npy, .fvecs or .fbin (the vectors, in the order of their\n" +
+			"ids or keys; the ids, as u64, go to FILE.ids, keys, one a line, to FILE.keys; payloads are left out).\n" +
+			"FILE must not exist; it has its name only when all of it is written.",
+		flags: []cli.Flag{&cli.StringFlag{Name: "format", Usage: "`FORMAT` of FILE; default: by its name"}, filterFlag},
+		run:   runExport,
+	}.command()
+}
+
+func runExport(ctx context.Context, r *request) error {
+	file, format := r.args[0], r.cmd.String("format")
+	if format == "" {
+		format = vecio.FormatOf(file)
+	}
+	if file == "-" || format == "jsonl" {
+		format = "ndjson"
+	}
+	if format != "ndjson" && !slices.Contains(vecio.Written, format) {
+		return usageError(fmt.Sprintf("%s: no format %q; --format is ndjson, %s", file, format, strings.Join(vecio.Written, ", ")))
+	}
+	if file == "-" {
+		_, err := r.exportLines(ctx, r.out())
+		return err
+	}
+	var n int
+	var err error
+	if format == "ndjson" {
+		_, err = writeNew(file, func(w io.Writer) (err error) {
+			n, err = r.exportLines(ctx, w)
+			return err
+		})
+	} else {
+		n, err = r.exportVectors(ctx, file, format)
+	}
+	if err != nil {
+		return err
+	}
+	return r.say(map[string]any{"file": file, "points": n}, "%s points written to %s", count(n), file)
+}
+
+// exportPage points are read at a time.
+const exportPage = 1_000
+
+// each calls fn with every point that the filter lets pass, in order.
+func (r *request) each(ctx context.Context, fn func(p tarn.Point) error) error {
+	f, err := r.filter()
+	if err != nil {
+		return err
+	}
+	for from := ""; ; {
+		points, err := r.page(ctx, from, exportPage, f)
+		if err != nil {
+			return err
+		}
+		for _, p := range points {
+			if err := fn(p); err != nil {
+				return err
+			}
+		}
+		if len(points) < exportPage {
+			return nil
+		}
+		last := points[len(points)-1]
+		if from = last.Key + "\x00"; last.Key == "" {
+			if last.ID == 1<<64-1 {
+				return nil
+			}
+			from = fmt.Sprint(last.ID + 1)
+		}
+	}
+}
+
+func (r *request) exportLines(ctx context.Context, w io.Writer) (n int, err error) {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	err = r.each(ctx, func(p tarn.Point) error {
+		n++
+		return e.Encode(newPointJSON(p))
+	})
+	return n, err
+}
+
+// exportVectors writes the vectors to file, and beside it how the points are named.
+func (r *request) exportVectors(ctx context.Context, file, format string) (n int, err error) {
+	names, suffix := []byte(nil), ".ids"
+	if r.c.Config().Keys == tarn.StringKeys {
+		suffix = ".keys"
+	}
+	_, err = writeNew(file, func(w io.Writer) error {
+		f, err := os.CreateTemp("", "tarn-export-*")
+		if err != nil {
+			return err
+		}
+		defer os.Remove(f.Name()) // a file of the system's own folder
+		defer f.Close()           // it is copied below
+		out, err := vecio.NewWriter(f, format, r.c.Config().Dim)
+		if err != nil {
+			return err
+		}
+		err = r.each(ctx, func(p tarn.Point) error {
+			n++
+			if p.Key != "" {
+				names = append(append(names, p.Key...), '\n')
+			} else {
+				names = binary.LittleEndian.AppendUint64(names, p.ID)
+			}
+			return out.Write(p.Vector)
+		})
+		if err == nil {
+			err = out.Close()
+		}
+		if err != nil {
+			return err
+		}
+		_, err = io.Copy(w, f)
+		return err
+	})
+	if err != nil {
+		return n, err
+	}
+	_, err = writeNew(file+suffix, func(w io.Writer) error {
+		_, err := w.Write(names)
+		return err
+	})
+	return n, err
+}

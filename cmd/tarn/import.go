@@ -1,0 +1,279 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v3"
+
+	"github.com/tarndb/tarn"
+	"github.com/tarndb/tarn/cmd/tarn/internal/ingest"
+	"github.com/tarndb/tarn/cmd/tarn/internal/vecio"
+)
+
+func importCommand() *cli.Command {
+	return &cli.Command{
+		Name: "import", Usage: "stream vectors of other programs' files into a collection", ArgsUsage: "DIR COLLECTION FILE",
+		Description: "Reads .ndjson, .npy, .fvecs, .bvecs, .fbin, .u8bin, .i8bin, .f16bin, and the graphs that coder/hnsw saves\n" +
+			"(--format hnsw); each may be .gz. Row i becomes the point --first-id + i; nodes of a graph keep their keys.\n" +
+			"The place in FILE is stored with the points: run again after an interrupt, it goes on where it was. Rows\n" +
+			"that can be no points are left out, counted and told.\n\n" +
+			"Exit status: 0 every row is stored and durable; 3 every row but those told; 1 it ended early.",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "format", Usage: "`FORMAT` of FILE; default: by its name"},
+			&cli.StringFlag{Name: "metric", Usage: "of a collection that is made: `METRIC` is cosine, l2 or dot", Value: "cosine"},
+			&cli.Uint64Flag{Name: "first-id", Usage: "`N` is the id of the first row"},
+			&cli.StringFlag{Name: "keys", Usage: "of a coder/hnsw graph: `K` is int, string, uint64, int64, uint32 or int32", Value: "int"},
+			&cli.BoolFlag{Name: "json", Usage: "print the report as JSON"},
+		},
+		Action: runImport,
+	}
+}
+
+// importReport is what an import came to.
+type importReport struct {
+	Collection string    `json:"collection"`
+	Source     string    `json:"source"`
+	Rows       uint64    `json:"rows"`    // read in this run
+	Resumed    uint64    `json:"resumed"` // stored by earlier ones
+	Stored     uint64    `json:"stored"`
+	Skipped    uint64    `json:"skipped"`
+	Reasons    []skipped `json:"reasons,omitempty"`
+	Points     int       `json:"points"`
+	Seconds    float64   `json:"seconds"`
+	PerSecond  float64   `json:"points_per_s"`
+}
+
+type skipped struct {
+	Row    uint64 `json:"row"`
+	Reason string `json:"reason"`
+}
+
+// maxReasons is how many rows are told one by one; all are counted.
+const maxReasons = 20
+
+func runImport(ctx context.Context, cmd *cli.Command) (err error) {
+	args := cmd.Args().Slice()
+	if len(args) != 3 {
+		return usageError(fmt.Sprintf("import takes DIR COLLECTION FILE, not %q", args))
+	}
+	format := cmd.String("format")
+	if format == "" {
+		format = vecio.FormatOf(args[2])
+	}
+	if format == "ndjson" || format == "jsonl" {
+		return importLines(ctx, cmd, args)
+	}
+	if !slices.Contains(vecio.Formats, format) {
+		return usageError(fmt.Sprintf("%s: no format %q; --format is ndjson, %s", args[2], format, strings.Join(vecio.Formats, ", ")))
+	}
+	im := &importer{cmd: cmd, report: importReport{Collection: args[1]}}
+	if im.report.Source, err = filepath.Abs(args[2]); err != nil {
+		return err
+	}
+	if im.in, err = vecio.Open(args[2], format, vecio.KeyKind(cmd.String("keys"))); err != nil {
+		return err
+	}
+	defer im.in.Close() // only read
+	db, err := tarn.Open(args[0], nil)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	begun := time.Now()
+	err = im.run(ctx, db)
+	im.report.Seconds = time.Since(begun).Seconds()
+	im.report.PerSecond = float64(im.report.Stored) / im.report.Seconds
+	err = errors.Join(err, im.print())
+	if err == nil && im.report.Skipped > 0 {
+		err = badLinesError{ingest.Summary{Bad: im.report.Skipped, BadFile: "the report"}}
+	}
+	return err
+}
+
+// importLines is ingest, which goes on where it was.
+func importLines(ctx context.Context, cmd *cli.Command, args []string) (err error) {
+	db, err := tarn.Open(args[0], nil)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	c, err := db.Collection(args[1])
+	if err != nil {
+		return fmt.Errorf("%w; tarn ingest --dim N --metric METRIC creates it", err)
+	}
+	o, err := ingestOptions(cmd, args[2])
+	if err != nil {
+		return err
+	}
+	o.Resume = true
+	sum, err := ingest.Run(ctx, c, o)
+	if err := errors.Join(err, printSummary(cmd, sum)); err != nil {
+		return err
+	}
+	if sum.Bad > 0 {
+		return badLinesError{sum}
+	}
+	return nil
+}
+
+// importer sends rows in batches, each with its place in the file.
+type importer struct {
+	cmd      *cli.Command
+	in       *vecio.File
+	c        *tarn.Collection
+	stream   *tarn.Stream
+	progress ingest.Progress
+	report   importReport
+	row      uint64 // read so far, with those of earlier runs
+	batch    []tarn.Point
+	rows     []uint64 // of the points of the batch
+	last     tarn.Ticket
+}
+
+// importBatch points are one record of the log.
+const importBatch = 512
+
+func (im *importer) run(ctx context.Context, db *tarn.DB) error {
+	first, err := im.in.Next()
+	empty := errors.Is(err, io.EOF)
+	if err != nil && !empty {
+		return err
+	}
+	if empty {
+		return fmt.Errorf("%s: %w: it holds no row", im.report.Source, vecio.ErrFormat)
+	}
+	if err := im.open(ctx, db, len(first.Vector)); err != nil {
+		return err
+	}
+	im.progress = ingest.NewLines(im.cmd.Root().ErrWriter)
+	if isTerminal(im.cmd.Root().ErrWriter) {
+		im.progress = ingest.NewBar(im.cmd.Root().ErrWriter)
+	}
+	defer im.progress.End()
+	im.report.Resumed, _ = im.c.Position(im.report.Source)
+	err = im.all(ctx, first)
+	if e := im.last.Wait(ctx); err == nil {
+		err = e
+	}
+	im.report.Points = im.c.Len()
+	return err
+}
+
+// open returns the collection, which is made if it is not there.
+func (im *importer) open(ctx context.Context, db *tarn.DB, dim int) (err error) {
+	im.c, err = db.Collection(im.report.Collection)
+	if errors.Is(err, tarn.ErrNotFound) {
+		metrics := map[string]tarn.Metric{"cosine": tarn.Cosine, "l2": tarn.L2, "dot": tarn.Dot}
+		metric, ok := metrics[strings.ToLower(im.cmd.String("metric"))]
+		if !ok {
+			return usageError(fmt.Sprintf("--metric is cosine, l2 or dot, not %q", im.cmd.String("metric")))
+		}
+		cfg := tarn.CollectionConfig{Dim: dim, Metric: metric}
+		if im.cmd.String("keys") == string(vecio.StringKeys) {
+			cfg.Keys = tarn.StringKeys
+		}
+		im.c, err = db.CreateCollection(ctx, im.report.Collection, cfg)
+	}
+	if err != nil {
+		return err
+	}
+	if have := im.c.Config().Dim; have != dim {
+		return fmt.Errorf("%w: %s has %d components a row, the collection has %d", tarn.ErrDimension, im.report.Source, dim, have)
+	}
+	if im.stream, err = im.c.Stream(); errors.Is(err, tarn.ErrNotConfigured) {
+		im.stream, err = im.c.EnableStreaming(ctx, tarn.StreamingConfig{BatchSize: importBatch})
+	}
+	return err
+}
+
+func (im *importer) all(ctx context.Context, row vecio.Row) (err error) {
+	most := min(importBatch, im.stream.Config().BufferSize)
+	for err == nil {
+		if im.row++; im.row > im.report.Resumed {
+			im.add(row)
+		}
+		if len(im.batch) == most || im.row%(16*importBatch) == 0 {
+			if err := im.send(ctx); err != nil {
+				return err
+			}
+		}
+		row, err = im.in.Next()
+	}
+	if !errors.Is(err, io.EOF) {
+		return errors.Join(fmt.Errorf("row %d: %w", im.row, err), im.send(ctx))
+	}
+	return im.send(ctx)
+}
+
+func (im *importer) add(row vecio.Row) {
+	im.report.Rows++
+	if row.Skip != "" {
+		im.skip(im.row-1, row.Skip)
+		return
+	}
+	p := tarn.Point{ID: row.ID, Key: row.Key, Vector: slices.Clone(row.Vector)}
+	switch byKey := im.c.Config().Keys == tarn.StringKeys; {
+	case !row.Named && byKey:
+		p.Key = fmt.Sprint(im.cmd.Uint64("first-id") + im.row - 1)
+	case !row.Named:
+		p.ID = im.cmd.Uint64("first-id") + im.row - 1
+	case byKey && p.Key == "":
+		p.Key = fmt.Sprint(row.ID)
+	}
+	im.batch, im.rows = append(im.batch, p), append(im.rows, im.row-1)
+}
+
+func (im *importer) skip(row uint64, reason string) {
+	im.report.Skipped++
+	if len(im.report.Reasons) < maxReasons {
+		im.report.Reasons = append(im.report.Reasons, skipped{row, reason})
+	}
+}
+
+// send sends the batch without the points that can be none.
+func (im *importer) send(ctx context.Context) error {
+	if im.row <= im.report.Resumed {
+		return nil
+	}
+	for {
+		ticket, err := im.stream.SendBatch(ctx, im.batch, tarn.From(im.report.Source, im.row))
+		var bad *tarn.InvalidPointError
+		if errors.As(err, &bad) && bad.Index < len(im.batch) {
+			im.skip(im.rows[bad.Index], bad.Err.Error())
+			im.batch, im.rows = slices.Delete(im.batch, bad.Index, bad.Index+1), slices.Delete(im.rows, bad.Index, bad.Index+1)
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		im.last = ticket
+		im.report.Stored += uint64(len(im.batch))
+		im.batch, im.rows = im.batch[:0], im.rows[:0]
+		done, total := im.in.Progress()
+		im.progress.Show(done, total, im.row)
+		return nil
+	}
+}
+
+func (im *importer) print() error {
+	w := im.cmd.Root().Writer
+	if im.cmd.Bool("json") {
+		return printJSON(w, im.report)
+	}
+	rows := [][]string{
+		{"rows", count(im.report.Rows)}, {"stored before", count(im.report.Resumed)}, {"stored", count(im.report.Stored)},
+		{"left out", count(im.report.Skipped)}, {"points now", count(im.report.Points)},
+		{"rate", fmt.Sprintf("%s points a second", count(uint64(im.report.PerSecond)))},
+	}
+	for _, s := range im.report.Reasons {
+		rows = append(rows, []string{fmt.Sprintf("row %d", s.Row), s.Reason})
+	}
+	return table(w, rows)
+}
