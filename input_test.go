@@ -504,6 +504,16 @@ func TestE09_WhatIsTooLargeForARecordIsRefusedAtTheDoorAndTheStreamLives(t *test
 	require.Equal(t, 2, c.Len())
 }
 
+// badText writes itself as a text that is not UTF-8.
+type badText struct{}
+
+func (badText) MarshalText() ([]byte, error) { return []byte("\xff"), nil }
+
+// hidden is written as a part of what embeds it.
+type hidden struct{ Text string }
+
+type embedding struct{ hidden }
+
 func TestE10_PayloadsAreJSONObjectsOrRefused(t *testing.T) {
 	nested := func(depth int) any {
 		var v any = "leaf"
@@ -531,6 +541,9 @@ func TestE10_PayloadsAreJSONObjectsOrRefused(t *testing.T) {
 		"a raw number too large":    {"a": json.RawMessage("1e999")},
 		"a json.Number too large":   {"a": json.Number("-1e999")},
 		"raw invalid UTF-8":         {"a": json.RawMessage("\"\xff\"")},
+		"invalid UTF-8 as a text":   {"a": badText{}},
+		"invalid UTF-8, a text key": {"a": map[badText]int{{}: 1}},
+		"invalid UTF-8, embedded":   {"a": embedding{hidden{"\xff"}}},
 	}
 	c, _, _ := newCollection(t, tarn.CollectionConfig{Dim: 2, Streaming: quick}, nil)
 	v := []float32{1, 2}

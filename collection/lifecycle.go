@@ -10,7 +10,13 @@ import (
 // start begins the background work.
 func (c *Collection) start() {
 	if c.ids.all == nil {
-		c.workers.Go(c.buildIndex)
+		hold := new(pin) // what the checkpoint calls live is not written again meanwhile
+		hold.hold(&c.clock)
+		c.pins.register(hold)
+		c.workers.Go(func() {
+			defer c.pins.unregister(hold)
+			c.buildIndex()
+		})
 	}
 	if file := c.check.named; file.large() {
 		c.workers.Go(func() { c.checkLoaded(file) })
@@ -46,12 +52,8 @@ func (c *Collection) startStream() error {
 }
 
 // buildIndex makes the map of ids, and compares the sidecar of a large store with
-// the checkpoint.
+// the checkpoint. The caller pins what was live at Open.
 func (c *Collection) buildIndex() {
-	var hold pin // what the checkpoint calls live is not written again meanwhile
-	hold.hold(&c.clock)
-	c.pins.register(&hold)
-	defer c.pins.unregister(&hold)
 	if c.ck.Live.Len() > smallStore {
 		if err := c.checkDigest(int(noSlot)); err != nil {
 			c.ids.fault.Store(&err) // what was read may be of another moment

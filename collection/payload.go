@@ -2,6 +2,7 @@ package collection
 
 import (
 	"bytes"
+	"encoding"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,6 +17,8 @@ import (
 
 // maxPayloadDepth bounds how deep objects and arrays may be nested.
 const maxPayloadDepth = 64
+
+var errNotUTF8 = errors.New("a string is not UTF-8")
 
 // encodePayload returns p as JSON, nil for a nil payload. What JSON cannot hold
 // (a NaN, a channel, a string that is not UTF-8, too deep a nesting) is refused.
@@ -52,11 +55,14 @@ func checkValue(v reflect.Value, depth int) error {
 		if m, ok := v.Interface().(json.Marshaler); ok && (v.Kind() != reflect.Pointer || !v.IsNil()) {
 			return checkMarshaler(m)
 		}
+		if m, ok := v.Interface().(encoding.TextMarshaler); ok && (v.Kind() != reflect.Pointer || !v.IsNil()) {
+			return checkText(m)
+		}
 	}
 	switch v.Kind() {
 	case reflect.String:
 		if !utf8.ValidString(v.String()) {
-			return errors.New("a string is not UTF-8")
+			return errNotUTF8
 		}
 	case reflect.Interface:
 		return checkValue(v.Elem(), depth)
@@ -70,7 +76,7 @@ func checkValue(v reflect.Value, depth int) error {
 		}
 	case reflect.Struct:
 		for i := range v.NumField() {
-			if !v.Type().Field(i).IsExported() {
+			if f := v.Type().Field(i); !f.IsExported() && !f.Anonymous {
 				continue
 			}
 			if err := checkValue(v.Field(i), depth+1); err != nil {
@@ -87,6 +93,15 @@ func checkValue(v reflect.Value, depth int) error {
 	return nil
 }
 
+// checkText looks at the string that a value makes of itself.
+func checkText(m encoding.TextMarshaler) error {
+	text, err := m.MarshalText()
+	if err == nil && !utf8.Valid(text) {
+		err = errNotUTF8
+	}
+	return err
+}
+
 // checkMarshaler looks at what a value makes of itself.
 func checkMarshaler(m json.Marshaler) error {
 	data, err := m.MarshalJSON()
@@ -94,7 +109,7 @@ func checkMarshaler(m json.Marshaler) error {
 		return err
 	}
 	if !utf8.Valid(data) {
-		return errors.New("a string is not UTF-8")
+		return errNotUTF8
 	}
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
