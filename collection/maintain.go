@@ -79,9 +79,6 @@ func (c *Collection) maintainGraph(hold *pin) error {
 	hold.hold(&c.clock)
 	v := c.view.Load()
 	n := v.graph.Len()
-	if err := c.auditDue(hold, v, n); err != nil {
-		return err
-	}
 	if !c.opts.ReadOnly && c.compactDue() {
 		hold.release()
 		c.maintain.deaths.Store(0)
@@ -92,21 +89,28 @@ func (c *Collection) maintainGraph(hold *pin) error {
 		c.maintain.deaths.Store(0)
 		return c.rebuildItself(v, why)
 	}
-	if c.maintain.deaths.Load() < int64(max(c.opts.Knobs.FewDeaths, n/repairShare)) {
+	if c.maintain.deaths.Load() >= int64(max(c.opts.Knobs.FewDeaths, n/repairShare)) {
+		c.maintain.deaths.Store(0)
+		if err := c.repair(v); err != nil {
+			return err
+		}
+	}
+	return c.auditDue(hold, v, n)
+}
+
+// repair takes links to dead slots out of the graph.
+func (c *Collection) repair(v *view) error {
+	c.retryParked(v)
+	r, ok := v.graph.(repairer)
+	if !ok {
 		return nil
 	}
-	c.maintain.deaths.Store(0)
-	c.retryParked(v)
-	if r, ok := v.graph.(repairer); ok {
-		if err := shared.acquire(c.bg, leisurely); err != nil {
-			return err
-		}
-		defer shared.release()
-		if _, err := r.Repair(c.bg, &c.live); err != nil {
-			return err
-		}
+	if err := shared.acquire(c.bg, leisurely); err != nil {
+		return err
 	}
-	return nil
+	defer shared.release()
+	_, err := r.Repair(c.bg, &c.live)
+	return err
 }
 
 // rebuildDue says why a graph of n slots should be built anew, "" if it should not.
@@ -186,32 +190,39 @@ func (c *Collection) auditDue(hold *pin, v *view, n int) error {
 		c.retryParked(v)
 	}
 	if m.audited.Load() == v && grown*auditShare < n {
-		return c.audit(hold, v, grown*auditShare)
+		_, err := c.audit(hold, v, grown*auditShare)
+		return err
 	}
 	m.cursor = 0
-	err := c.audit(hold, v, n)
-	if err == nil {
+	whole, err := c.audit(hold, v, n)
+	if whole {
 		m.audited.Store(v)
 	}
 	return err
 }
 
 // audit asks the graph for some of its live slots. What it does not find goes back
-// into the delta at once (I2); the indexer links it anew.
-func (c *Collection) audit(hold *pin, v *view, budget int) error {
+// into the delta at once (I2); the indexer links it anew. It is not whole if there
+// is something better to do: many points have died.
+func (c *Collection) audit(hold *pin, v *view, budget int) (whole bool, err error) {
 	if _, ok := v.graph.(linker); !ok {
-		return nil
+		return true, nil
 	}
+	many := int64(max(c.opts.Knobs.FewDeaths, v.graph.Len()/repairShare))
 	for budget > 0 {
+		if c.maintain.deaths.Load() >= many {
+			c.maintain.kick()
+			return false, nil
+		}
 		hold.hold(&c.clock) // what dies from now on stays; unless v was swapped nothing of it was given away
 		slots := c.auditUnit(v, &c.maintain.cursor)
 		if len(slots) == 0 {
 			c.maintain.cursor = 0
-			return nil
+			return true, nil
 		}
 		budget -= len(slots)
 		if err := shared.acquire(c.bg, leisurely); err != nil {
-			return err
+			return false, err
 		}
 		for _, slot := range slots {
 			if !v.graph.Finds(slot, c.efOwn()) {
@@ -220,7 +231,7 @@ func (c *Collection) audit(hold *pin, v *view, budget int) error {
 		}
 		shared.release()
 	}
-	return nil
+	return true, nil
 }
 
 // auditUnit returns the next few live slots of the graph.

@@ -14,7 +14,7 @@ import (
 // the delta to shrink lifts that bound.
 //
 //	worker: acquire ── one unit of work (a few inserts) ── release ── again
-//	            └─ behind those who came before; an audit behind everybody
+//	            └─ behind those who came before; audits behind the others, one in sixteen
 //
 // Places are handed from who releases to who waits longest: one who comes back at
 // once for the next unit cannot keep the others out.
@@ -22,6 +22,7 @@ type crew struct {
 	mu      sync.Mutex
 	running int
 	waiting [2][]chan struct{} // by rank; closed: the place is theirs
+	passed  int                // places that went to pressing work while leisurely waited
 
 	searches atomic.Uint64 // begun
 	seen     atomic.Uint64 // searches when a unit of work last ended
@@ -38,6 +39,10 @@ const (
 	pressing  rank = iota // what points or callers wait for
 	leisurely             // what can wait until there is nothing else
 )
+
+// patientFor is how many places go to pressing work before one goes to leisurely:
+// a graph whose upkeep starves makes the pressing work slower and slower.
+const patientFor = 15
 
 // quietUnits is how many units of work without a search end the presence of one.
 const quietUnits = 64
@@ -76,11 +81,6 @@ func (w *crew) acquire(ctx context.Context, r rank) error {
 		return err
 	}
 	w.mu.Lock()
-	if w.running < w.limit() && len(w.waiting[pressing]) == 0 && (r == pressing || len(w.waiting[leisurely]) == 0) {
-		w.running++
-		w.mu.Unlock()
-		return nil
-	}
 	mine := make(chan struct{})
 	w.waiting[r] = append(w.waiting[r], mine)
 	w.grant()
@@ -105,12 +105,21 @@ func (w *crew) acquire(ctx context.Context, r rank) error {
 func (w *crew) grant() {
 	w.stalled.Store(true) // before the limit is read: see wrote
 	defer func() { w.stalled.Store(len(w.waiting[pressing])+len(w.waiting[leisurely]) > 0) }()
-	for r := range w.waiting {
-		for len(w.waiting[r]) > 0 && w.running < w.limit() {
-			w.running++
-			close(w.waiting[r][0])
-			w.waiting[r] = w.waiting[r][1:]
+	for w.running < w.limit() {
+		r := pressing
+		switch now, later := len(w.waiting[pressing]), len(w.waiting[leisurely]); {
+		case now+later == 0:
+			return
+		case later == 0:
+			w.passed = 0
+		case now == 0 || w.passed == patientFor:
+			r, w.passed = leisurely, 0
+		default:
+			w.passed++
 		}
+		w.running++
+		close(w.waiting[r][0])
+		w.waiting[r] = w.waiting[r][1:]
 	}
 }
 

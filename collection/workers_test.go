@@ -3,6 +3,7 @@ package collection
 import (
 	"context"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -94,4 +95,26 @@ func TestWorkersLeaveAProcessorWhileSearchesRunUnlessAWriterWaits(t *testing.T) 
 	procs(t, 1)
 	w.busy.Store(1)
 	require.Equal(t, 1, w.limit(), "one processor is shared")
+}
+
+func TestAuditsDoNotStarveBehindWorkWithoutEnd(t *testing.T) {
+	procs(t, 1)
+	synctest.Test(t, func(t *testing.T) {
+		var w crew
+		require.NoError(t, w.acquire(t.Context(), pressing))
+		var order []rank
+		var wg sync.WaitGroup
+		for _, r := range append(slices.Repeat([]rank{pressing}, 40), leisurely, leisurely) {
+			wg.Go(func() {
+				require.NoError(t, w.acquire(t.Context(), r))
+				order = append(order, r)
+				w.release()
+			})
+			synctest.Wait()
+		}
+		w.release()
+		wg.Wait()
+		require.Equal(t, patientFor, slices.Index(order, leisurely))
+		require.Equal(t, patientFor, slices.Index(order[patientFor+1:], leisurely))
+	})
 }
