@@ -275,3 +275,27 @@ func TestManyStreamsOfOneDatabaseKeepTheirPointsApart(t *testing.T) {
 		}
 	}
 }
+
+func TestTrySendCopiesTheVectorAndAllocatesNothingElse(t *testing.T) {
+	const n = 2_000
+	k := still
+	k.ExactThreshold = -1
+	s, c, _, _ := newStream(t, tarn.StreamingConfig{BufferSize: 4 * n, BatchSize: 8 * n, FlushInterval: time.Hour}, k)
+	ps := points(newRand(1), 0, n, dim)
+	i := 0
+	one := func() {
+		p := ps[i%n]
+		p.Payload = nil
+		if _, err := s.TrySend(p); err != nil {
+			t.Fatal(err)
+		}
+		i++
+	}
+	for range n { // the queue's chunks and the counts of ids are there now
+		one()
+	}
+	require.NoError(t, s.Flush(soon(t)))
+	require.LessOrEqual(t, testing.AllocsPerRun(n, one), 1.0)
+	require.NoError(t, s.Flush(soon(t)))
+	require.Equal(t, n, c.Len())
+}

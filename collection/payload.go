@@ -26,20 +26,31 @@ func encodePayload(p Payload, limit int) ([]byte, error) {
 	if p == nil {
 		return nil, nil
 	}
+	data, ok := encodePlain(p)
+	if !ok {
+		var err error
+		if data, err = encodeAny(p); err != nil {
+			return nil, fmt.Errorf("%w: payload: %w", ErrInvalidPoint, err)
+		}
+	}
+	if len(data) > limit {
+		return nil, fmt.Errorf("%w: payload of %d bytes as JSON: at most %d are allowed", ErrTooLarge, len(data), limit)
+	}
+	return data, nil
+}
+
+// encodeAny takes whatever encoding/json takes, checked first.
+func encodeAny(p Payload) ([]byte, error) {
 	if err := checkValue(reflect.ValueOf(map[string]any(p)), 0); err != nil {
-		return nil, fmt.Errorf("%w: payload: %w", ErrInvalidPoint, err)
+		return nil, err
 	}
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(map[string]any(p)); err != nil {
-		return nil, fmt.Errorf("%w: payload: %w", ErrInvalidPoint, err)
+		return nil, err
 	}
-	data := bytes.TrimSuffix(buf.Bytes(), []byte{'\n'})
-	if len(data) > limit {
-		return nil, fmt.Errorf("%w: payload of %d bytes as JSON: at most %d are allowed", ErrTooLarge, len(data), limit)
-	}
-	return data, nil
+	return bytes.TrimSuffix(buf.Bytes(), []byte{'\n'}), nil
 }
 
 // checkValue refuses what encoding/json would alter or could not end on. Values
