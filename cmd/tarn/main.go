@@ -30,7 +30,7 @@ func commands() []*cli.Command {
 	return []*cli.Command{
 		demoCommand(), ingestCommand(),
 		searchCommand(), getCommand(), scrollCommand(), statsCommand(),
-		verifyCommand(), backupCommand(), restoreCommand(), compactCommand(), rebuildCommand(),
+		verifyCommand(), repairCommand(), backupCommand(), restoreCommand(), compactCommand(), rebuildCommand(),
 		importCommand(), exportCommand(),
 	}
 }
@@ -71,7 +71,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	switch {
 	case unknown, errors.As(err, &misuse):
 		return exitUsage
-	case errors.As(err, new(badLinesError)):
+	case errors.As(err, new(badLinesError)), errors.As(err, new(lossError)):
 		return exitPartly
 	case err != nil:
 		return exitFailed

@@ -67,7 +67,11 @@ func (s storeCommand) action(ctx context.Context, cmd *cli.Command) (err error) 
 	if r.db, err = openStore(r.dir, !s.writes); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, r.db.Close()) }()
+	defer func() {
+		if e := r.db.Close(); err == nil {
+			err = e // else it follows from what is told
+		}
+	}()
 	if s.collection {
 		if r.c, err = r.db.Collection(args[1]); err != nil {
 			return fmt.Errorf("%w; %s holds: %s", err, r.dir, list(r.db.Collections()))
