@@ -1,9 +1,12 @@
 # What is done by hand often. .ci/run is what must pass.
-.PHONY: test race invariants lint fuzz crash power flip bench cover demo ci
+.PHONY: test race invariants lint fuzz crash power flip long bench cover demo ci
 
 N ?= 1000
 FUZZTIME ?= 30s
 BENCH ?= .
+SEARCHES ?= 1000000
+OVERLOAD ?= 600
+KILLS ?= 20
 
 test: ## every test, as the README says
 	go test ./...
@@ -34,6 +37,10 @@ power: ## N power cuts over every step of a store, and as many on a disk that fa
 
 flip: ## every single bit of a store of 50 points
 	TARN_FLIP_STEP=1 go test -timeout 0 -v -run C17 .
+
+long: ## the long forms of what the delta and rebuilds promise: SEARCHES, OVERLOAD in seconds, KILLS at each step
+	TARN_ACK_SEARCHES=$(SEARCHES) TARN_MOVING_SEARCHES=$(SEARCHES) TARN_HISTORIES=1000 TARN_OVERLOAD_SECONDS=$(OVERLOAD) TARN_KILLS=$(KILLS) \
+		go test -timeout 0 -v -run '^TestD18_EachAcknowledged|^TestD17_APointThatMoves|^TestD10_D11|^TestD20_WritersFaster|^TestA04_A03' .
 
 bench: ## benchmarks that match BENCH
 	go test -run '^$$' -bench '$(BENCH)' ./bench

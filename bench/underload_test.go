@@ -20,8 +20,9 @@ import (
 // the rate at which one goroutine builds a bare graph of the same set.
 const (
 	rounds           = 3
-	underloadStretch = 3 * time.Second // of searches in one round
+	underloadStretch = 2 * time.Second // of searches in one round
 	burstSize        = 20_000
+	baseSize         = 10_000               // points of the store that is searched or rebuilt
 	loadPieces       = 5 * time.Millisecond // between two pieces of the stream
 )
 
@@ -38,12 +39,12 @@ func forLoad(b *testing.B, fn func(b *testing.B, s *data.Set)) {
 // writes, and beside a rebuild, with those of an idle store.
 func BenchmarkSearchUnderLoad(b *testing.B) {
 	forLoad(b, func(b *testing.B, s *data.Set) {
-		head := s.Base[:burstSize]
+		head := s.Base[:baseSize]
 		rate := buildRate(b, s, head, 1)
 		c := newCollection(b, s, tarn.CollectionConfig{Streaming: &tarn.StreamingConfig{}})
 		write(b, c, head, 0)
 		indexed(b, c)
-		l := &load{c: c, vectors: s.Base[burstSize:], perSecond: rate / 4, next: burstSize}
+		l := &load{c: c, vectors: s.Base[baseSize:], perSecond: rate / 4, next: baseSize}
 		var idle, loaded, rebuilding, rebuildIdle quantiles
 		for range b.N {
 			for range rounds {
@@ -99,12 +100,12 @@ func BenchmarkBurst(b *testing.B) {
 // beside nothing.
 func BenchmarkRebuildUnderLoad(b *testing.B) {
 	forLoad(b, func(b *testing.B, s *data.Set) {
-		head := s.Base[:burstSize]
+		head := s.Base[:baseSize]
 		rate := buildRate(b, s, head, 1)
 		c := newCollection(b, s, tarn.CollectionConfig{Streaming: &tarn.StreamingConfig{}})
 		write(b, c, head, 0)
 		indexed(b, c)
-		l := &load{c: c, vectors: s.Base[burstSize:], perSecond: rate / 4, next: burstSize}
+		l := &load{c: c, vectors: s.Base[baseSize:], perSecond: rate / 4, next: baseSize}
 		var ratios []float64
 		rebuild := func() float64 {
 			n, start := c.Len(), time.Now()
