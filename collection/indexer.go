@@ -52,8 +52,10 @@ func (c *Collection) indexLoop(helps bool) {
 		}
 		if len(claimed) == 0 {
 			hold.release()
-			if !helps && c.index.done.Load() != c.maintain.seen.Load() {
-				c.maintain.kick() // there is time to look at what the new links pushed out
+			if c.index.done.Load() != c.maintain.seen.Load() {
+				// There is time to look at what the new links pushed out. Whoever ends last
+				// says so: the others have looked before.
+				c.maintain.kick()
 			}
 			select {
 			case <-work:
