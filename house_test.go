@@ -41,6 +41,7 @@ var outside = map[string][]string{
 	"github.com/cespare/xxhash/v2":        {"internal/meta", "internal/vecfile"},
 	"github.com/klauspost/compress":       {"internal/archive"},
 	"golang.org/x/sys":                    {"internal/kernel", "internal/vfs"},
+	"gonum.org/v1/plot":                   {"cmd"},
 	"golang.org/x/term":                   {"cmd"},
 	"github.com/urfave/cli/v3":            {"cmd"},
 	"github.com/schollz/progressbar/v3":   {"cmd"},

@@ -29,7 +29,7 @@ func main() {
 func commands() []*cli.Command {
 	return []*cli.Command{
 		demoCommand(), ingestCommand(),
-		searchCommand(), getCommand(), scrollCommand(), statsCommand(),
+		searchCommand(), getCommand(), scrollCommand(), statsCommand(), inspectCommand(), benchCommand(),
 		verifyCommand(), repairCommand(), backupCommand(), restoreCommand(), compactCommand(), rebuildCommand(),
 		importCommand(), exportCommand(),
 	}

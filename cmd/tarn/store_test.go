@@ -55,6 +55,10 @@ var looking = [][]string{
 	{"get", "store", "lakes", "1"},
 	{"scroll", "store", "lakes"},
 	{"stats", "store"},
+	{"inspect", "store", "lakes"},
+	{"inspect", "store", "lakes", "--json"},
+	{"bench", "store", "lakes", "--queries", "4", "--k", "2", "--plot", "sweep.png"},
+	{"export", "store", "lakes", "out.npy"},
 	{"verify", "store"},
 	{"backup", "store", "lakes.bak"},
 }

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/urfave/cli/v3"
+
+	"github.com/tarndb/tarn/internal/meta"
+	"github.com/tarndb/tarn/internal/vfs"
+	"github.com/tarndb/tarn/wal"
+)
+
+func inspectCommand() *cli.Command {
+	return storeCommand{
+		name: "inspect", usage: "tell what is in each file of a collection", collection: true,
+		text: "Segments and records of the log, checkpoint, graph file, slot files, places in sources.",
+		run:  runInspect,
+	}.command()
+}
+
+// inspection is what inspect prints.
+type inspection struct {
+	Files      []fileJSON        `json:"files"`
+	Checkpoint checkpointJSON    `json:"checkpoint"`
+	Log        logJSON           `json:"log"`
+	Positions  map[string]uint64 `json:"positions"`
+	Config     string            `json:"config"`
+}
+
+type fileJSON struct {
+	Name  string `json:"name"`
+	Bytes int64  `json:"bytes"`
+	Holds string `json:"holds"`
+}
+
+type checkpointJSON struct {
+	LSN        uint64 `json:"lsn"`
+	Generation uint64 `json:"generation"`
+	Slots      uint32 `json:"slots"`
+	Live       int    `json:"live"`
+	Graph      string `json:"graph,omitempty"`
+}
+
+type logJSON struct {
+	Records  int      `json:"records"` // behind the checkpoint
+	First    uint64   `json:"first_lsn"`
+	Last     uint64   `json:"last_lsn"`
+	Bytes    int64    `json:"record_bytes"`
+	Problems []string `json:"problems,omitempty"`
+}
+
+func runInspect(ctx context.Context, r *request) (err error) {
+	dir, err := vfs.OS(filepath.Join(r.dir, "collections", r.c.Name()))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, dir.Close()) }()
+	in := inspection{}
+	uuid, err := in.tables(dir)
+	if err != nil {
+		return err
+	}
+	if err := in.log(ctx, dir, uuid); err != nil {
+		return err
+	}
+	if err := in.files(filepath.Join(r.dir, "collections", r.c.Name())); err != nil {
+		return err
+	}
+	if r.json() {
+		return r.printJSON(in)
+	}
+	return in.print(r)
+}
+
+func (in *inspection) tables(dir vfs.FS) (uuid [16]byte, err error) {
+	m, err := meta.Open(dir, "meta.db", true)
+	if err != nil {
+		return uuid, err
+	}
+	config, err := m.Config()
+	ck, e := m.Checkpoint()
+	places, e2 := m.Positions()
+	if err := errors.Join(err, e, e2, m.Close()); err != nil {
+		return uuid, err
+	}
+	in.Config, in.Positions = string(config), places
+	in.Checkpoint = checkpointJSON{ck.LSN, ck.Generation, ck.Slots, ck.Live.Len(), ck.Snapshot}
+	return m.UUID(), nil
+}
+
+// log counts the records behind the checkpoint.
+func (in *inspection) log(ctx context.Context, dir vfs.FS, uuid [16]byte) (err error) {
+	sub, err := dir.Sub("wal")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, sub.Close()) }()
+	return wal.Salvage(ctx, sub, uuid, in.Checkpoint.LSN, func(rec wal.Record) error {
+		if in.Log.Records++; in.Log.Records == 1 {
+			in.Log.First = rec.LSN
+		}
+		in.Log.Last = rec.LSN
+		in.Log.Bytes += int64(len(rec.Payload))
+		return nil
+	}, func(f wal.Finding) {
+		in.Log.Problems = append(in.Log.Problems, fmt.Sprintf("wal/%s: offset %d: %s", f.File, f.Offset, f.Problem))
+	})
+}
+
+func (in *inspection) files(root string) error {
+	return filepath.WalkDir(root, func(path string, e os.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		info, err := e.Info()
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(root, path)
+		if err != nil {
+			return err
+		}
+		in.Files = append(in.Files, fileJSON{filepath.ToSlash(name), info.Size(), in.holds(filepath.ToSlash(name))})
+		return nil
+	})
+}
+
+func (in *inspection) holds(name string) string {
+	base := name[strings.LastIndexByte(name, '/')+1:]
+	stem, kind, _ := strings.Cut(base, ".")
+	var n uint64
+	_, err := fmt.Sscanf(stem, "%x", &n)
+	switch {
+	case name == "meta.db":
+		return fmt.Sprintf("configuration, checkpoint at write %s, payloads, %d places in sources", count(in.Checkpoint.LSN), len(in.Positions))
+	case name == "meta.copy":
+		return "its small records once more, to repair it from"
+	case name == in.Checkpoint.Graph:
+		return "the graph that the checkpoint names"
+	case kind == "wal" && err == nil:
+		return fmt.Sprintf("log from write %s on", count(n))
+	case kind == "vec" && err == nil:
+		return fmt.Sprintf("vectors of chunk %d", n)
+	case kind == "code" && err == nil:
+		return fmt.Sprintf("8-bit codes of chunk %d", n)
+	case kind == "side" && err == nil:
+		return fmt.Sprintf("ids and checksums of chunk %d", n)
+	}
+	return "nothing that is in use"
+}
+
+func (in *inspection) print(r *request) error {
+	rows := [][]string{{"file", "size", "holds"}}
+	for _, f := range in.Files {
+		rows = append(rows, []string{f.Name, size(f.Bytes), f.Holds})
+	}
+	if err := table(r.out(), rows); err != nil {
+		return err
+	}
+	ck := in.Checkpoint
+	rows = [][]string{
+		{"", ""},
+		{"checkpoint", fmt.Sprintf("number %d, at write %s: %s slots, %s of them live", ck.Generation, count(ck.LSN), count(ck.Slots), count(ck.Live))},
+		{"log behind it", fmt.Sprintf("%s records, %s", count(in.Log.Records), size(in.Log.Bytes))},
+		{"configuration", in.Config},
+	}
+	for source, at := range in.Positions {
+		rows = append(rows, []string{"source", fmt.Sprintf("%s at %s", source, count(at))})
+	}
+	for _, p := range in.Log.Problems {
+		rows = append(rows, []string{"problem", p})
+	}
+	return table(r.out(), rows)
+}
