@@ -118,7 +118,9 @@ func (r *request) measure(ctx context.Context, queries [][]float32, truth [][]ta
 		right += hits(found, truth[i])
 	}
 	slices.Sort(took)
-	at := func(share float64) float64 { return took[int(math.Min(share*float64(len(took)), float64(len(took)-1)))] }
+	at := func(share float64) float64 {
+		return took[int(math.Min(share*float64(len(took)), float64(len(took)-1)))]
+	}
 	return sweep.Point{Ef: ef, Recall: float64(right) / float64(of), P50: at(0.5), P99: at(0.99), PerSecond: 1e6 * float64(len(took)) / total}, nil
 }
 
