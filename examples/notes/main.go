@@ -53,7 +53,7 @@ func run(ctx context.Context, store string, e Embedder, args []string, out io.Wr
 		}
 	}()
 	notes, err := db.EnsureCollection(ctx, "notes", tarn.CollectionConfig{
-		Dim: len(vectors[0]), Metric: tarn.Cosine, Keys: tarn.StringKeys,
+		Dim: len(vectors[0]), Metric: tarn.Cosine, Keys: tarn.StringKeys, Fields: []string{"file", "place"},
 	})
 	if errors.Is(err, tarn.ErrConfigMismatch) {
 		return fmt.Errorf("this store was made with another model: use another -store, or its -model: %w", err)
