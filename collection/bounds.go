@@ -30,9 +30,13 @@ func (c *Collection) boundsOf(m *matcher, n *filter.Node) bound {
 	switch n.Op {
 	case filter.AndOp:
 		b := bound{m.full(), m.full()}
-		for _, k := range n.Kids {
+		for i, k := range n.Kids {
 			used := m.used
-			x := c.boundsOf(m, k)
+			ns := inRange(n.Kids, i)
+			if len(ns) == 0 {
+				continue // was looked up with an earlier one
+			}
+			x := c.boundsOfAll(m, k, ns)
 			b.must.And(x.must)
 			b.may.And(x.may)
 			m.used = used
@@ -55,13 +59,53 @@ func (c *Collection) boundsOf(m *matcher, n *filter.Node) bound {
 		b.may.AndNot(x.must)
 		return b
 	}
-	if index := c.fields.find(n.Field); index != nil {
-		b := bound{m.empty(), m.empty()}
-		index.Lookup(n, b.must, b.may, &m.lookup)
-		return b
-	}
-	return bound{m.empty(), m.full()}
+	return c.boundsOfAll(m, n, nil)
 }
+
+// boundsOfAll is boundsOf for a condition, or for several on its field that must all
+// hold.
+func (c *Collection) boundsOfAll(m *matcher, n *filter.Node, ns []*filter.Node) bound {
+	if n.Field == "" {
+		return c.boundsOf(m, n)
+	}
+	index := c.fields.find(n.Field)
+	if index == nil {
+		return bound{m.empty(), m.full()}
+	}
+	b := bound{m.empty(), m.empty()}
+	if len(ns) > 1 {
+		index.Range(ns, b.must, b.may, &m.lookup)
+	} else {
+		index.Lookup(n, b.must, b.may, &m.lookup)
+	}
+	return b
+}
+
+// manyKids is above how many conditions none are looked up together.
+const manyKids = 64
+
+// inRange returns the conditions that are looked up with kid i: comparisons of one
+// field with values of one kind are. It returns none for one that an earlier has.
+func inRange(kids []*filter.Node, i int) []*filter.Node {
+	if len(kids) > manyKids {
+		return kids[i : i+1]
+	}
+	var ns []*filter.Node
+	for j, k := range kids {
+		switch {
+		case j == i:
+			ns = append(ns, k)
+		case isSide(kids[i]) && isSide(k) && k.Field == kids[i].Field && k.Values[0].Kind == kids[i].Values[0].Kind:
+			if j < i {
+				return nil
+			}
+			ns = append(ns, k)
+		}
+	}
+	return ns
+}
+
+func isSide(n *filter.Node) bool { return n.Op >= filter.LtOp && n.Op <= filter.GteOp }
 
 // empty returns the next of the sets that bounds works with, without a slot.
 func (m *matcher) empty() bitmap.Words {

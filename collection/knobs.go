@@ -14,6 +14,7 @@ type Knobs struct {
 	ChunkSlots      int   // slots of one chunk of the slot files, a power of two
 	CompactBytes    int64 // of slots that hold no point, from which on the collection compacts itself
 	Ring            int   // moves that a search can look back on, a power of two
+	NoFilterScan    bool  // under a filter the graph is walked however few match
 	PauseIndexer    bool  // leave everything in the delta, without limit
 	NoBackground    bool  // no checkpoints of its own
 

@@ -144,7 +144,7 @@ func (c *Collection) gather(ctx context.Context, s *scratch, v *view, want, ther
 	if ef == 0 {
 		ef = c.efSearch()
 	}
-	if o.exact || there <= c.opts.Knobs.ExactThreshold || max(ef, want) >= there || c.scanPays(v, ef, there) {
+	if o.exact || there <= c.opts.Knobs.ExactThreshold || max(ef, want) >= there || c.scanPays(ef, there, set) {
 		return true, c.scan(ctx, s, &c.live, set, want-spare, want)
 	}
 	s.top.Reset(want)
@@ -153,9 +153,12 @@ func (c *Collection) gather(ctx context.Context, s *scratch, v *view, want, ther
 	}
 	s.near = s.top.Results(s.near[:0])
 	c.hook("search: between delta and graph")
-	s.graph, err = c.walk(ctx, s, v, want, max(ef, want), there, set)
+	near, ok, err := c.walk(ctx, s, v, want, max(ef, want), there, set)
 	if err != nil {
 		return false, err
+	}
+	if s.graph = near; !ok {
+		return true, c.scan(ctx, s, &c.live, set, want-spare, want)
 	}
 	s.near = mergeNear(s.near, s.graph, want)
 	return false, nil

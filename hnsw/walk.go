@@ -28,6 +28,7 @@ type walk struct {
 	evals int // distances computed
 
 	near  []kernel.Candidate // see approach
+	met   []uint32           // see hops
 	build builder
 }
 

@@ -86,6 +86,35 @@ func (d *dict[K]) remove(gone bitmap.Words, set *roaring.Bitmap) {
 	})
 }
 
+// len returns the number of keys.
+func (d *dict[K]) len() int {
+	n := 0
+	for _, x := range d.blocks {
+		n += len(x.keys)
+	}
+	return n
+}
+
+// rank returns how many keys are below key, and whether key is there.
+func (d *dict[K]) rank(key K) (n int, found bool) {
+	b, i, found := d.find(key)
+	for _, x := range d.blocks[:min(b, len(d.blocks))] {
+		n += len(x.keys)
+	}
+	return n + i, found
+}
+
+// ranks calls fn with the slots of the keys from rank from on and below rank to.
+func (d *dict[K]) ranks(from, to int, fn func(s *slots)) {
+	for _, x := range d.blocks {
+		n := len(x.keys)
+		for i := max(0, from); i < min(n, to); i++ {
+			fn(&x.slots[i])
+		}
+		from, to = from-n, to-n
+	}
+}
+
 // from calls fn with the keys at or above key and their slots, ascending, until it
 // returns false.
 func (d *dict[K]) from(key K, fn func(key K, s *slots) bool) {

@@ -247,8 +247,10 @@ func (x *Index) Put(e Entry, valid *roaring.Bitmap) {
 	case kind == tagLong:
 		v.long.Or(e.set)
 	case kind == tagNum:
+		v.num.Or(e.set)
 		putAll(&v.nums, e.num, e.set)
 	default:
+		v.text.Or(e.set)
 		putAll(&v.texts, e.text, e.set)
 	}
 }
@@ -316,6 +318,8 @@ func (x *Index) MoveTo(o *Index) {
 			to.words[j].Or(&v.words[j])
 		}
 		to.long.Or(&v.long)
+		to.num.Or(&v.num)
+		to.text.Or(&v.text)
 		v.nums.all(func(k filter.Number, s *slots) bool { s.each(func(slot uint32) { to.nums.add(k, slot) }); return true })
 		v.texts.all(func(k string, s *slots) bool { s.each(func(slot uint32) { to.texts.add(k, slot) }); return true })
 	}

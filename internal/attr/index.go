@@ -26,6 +26,8 @@ type values struct {
 	nums  dict[filter.Number]
 	texts dict[string]
 	long  roaring.Bitmap // slots with a string above maxString
+
+	num, text roaring.Bitmap // slots with a number, with a string that is a key
 }
 
 // New returns an empty index.
@@ -54,12 +56,14 @@ func (v *values) add(val filter.Value, slot uint32) {
 	switch val.Kind {
 	case filter.Num:
 		v.nums.add(val.Num, slot)
+		v.num.Add(slot)
 	case filter.String:
 		if len(val.Str) > maxString {
 			v.long.Add(slot)
 			return
 		}
 		v.texts.add(val.Str, slot)
+		v.text.Add(slot)
 	case filter.Null, filter.Bool:
 		v.words[wordOf(val)].Add(slot)
 	}
@@ -88,13 +92,19 @@ func (x *Index) Remove(gone bitmap.Words) {
 			v.words[i].AndNot(set)
 		}
 		v.long.AndNot(set)
+		v.num.AndNot(set)
+		v.text.AndNot(set)
 		v.nums.remove(gone, set)
 		v.texts.remove(gone, set)
 	}
 }
 
 // Scratch is what a Lookup works with.
-type Scratch struct{ spare bitmap.Words }
+type Scratch struct {
+	spare  bitmap.Words
+	inside bitmap.Words
+	out    bitmap.Words
+}
 
 // Lookup adds to must the slots for which a condition on the field holds, and to may
 // those for which it may; what lies beyond their ends is left out. It reports
@@ -109,7 +119,23 @@ func (x *Index) Lookup(n *filter.Node, must, may bitmap.Words, s *Scratch) (exac
 	case filter.EqOp, filter.InOp:
 		exact = x.scalars.equal(n.Values, must, may, s)
 	default:
-		exact = x.scalars.compare(n.Op, n.Values[0], must, may, s)
+		return x.Range([]*filter.Node{n}, must, may, s)
+	}
+	may.Or(must)
+	return exact
+}
+
+// Range is Lookup for several comparisons that must all hold, of one kind of value:
+// a number or a string lies in between.
+func (x *Index) Range(ns []*filter.Node, must, may bitmap.Words, s *Scratch) (exact bool) {
+	exact = true
+	switch v := &x.scalars; ns[0].Values[0].Kind {
+	case filter.Num:
+		between(&v.nums, &v.num, ns, func(n *filter.Node) filter.Number { return n.Values[0].Num }, must, s)
+	case filter.String:
+		between(&v.texts, &v.text, ns, func(n *filter.Node) string { return n.Values[0].Str }, must, s)
+		putSet(&v.long, may, &s.spare)
+		exact = v.long.IsEmpty()
 	}
 	may.Or(must)
 	return exact
@@ -138,44 +164,59 @@ func (v *values) equal(vals []filter.Value, must, may bitmap.Words, s *Scratch) 
 	return exact
 }
 
-// compare looks up the slots whose value is on one side of val.
-func (v *values) compare(op filter.Op, val filter.Value, must, may bitmap.Words, s *Scratch) bool {
-	switch val.Kind {
-	case filter.Num:
-		side(&v.nums, op, val.Num, must, s)
-	case filter.String:
-		side(&v.texts, op, val.Str, must, s)
-		putSet(&v.long, may, &s.spare)
-		return v.long.IsEmpty()
+// between puts the slots of the keys that fulfil all comparisons. If these are more
+// than half of all, it puts all and takes the others out.
+func between[K comparable](d *dict[K], all *roaring.Bitmap, ns []*filter.Node, key func(*filter.Node) K, must bitmap.Words, s *Scratch) {
+	from, to := 0, d.len()
+	for _, n := range ns {
+		k := key(n)
+		at, found := d.rank(k)
+		after := at
+		if found {
+			after++
+		}
+		switch n.Op {
+		case filter.LtOp:
+			to = min(to, at)
+		case filter.LteOp:
+			to = min(to, after)
+		case filter.GtOp:
+			from = max(from, after)
+		default:
+			from = max(from, at)
+		}
 	}
-	return true
-}
-
-// side puts the slots of the keys on one side of key.
-func side[K comparable](d *dict[K], op filter.Op, key K, must bitmap.Words, s *Scratch) {
-	if op == filter.GtOp || op == filter.GteOp {
-		d.from(key, func(k K, found *slots) bool {
-			if op == filter.GteOp || k != key {
-				found.put(must, &s.spare)
-			}
-			return true
-		})
+	put := func(into bitmap.Words) func(*slots) {
+		return func(found *slots) { found.put(into, &s.spare) }
+	}
+	n := d.len()
+	if to-from <= n/2 {
+		d.ranks(from, to, put(must))
 		return
 	}
-	d.all(func(k K, found *slots) bool {
-		c := d.compare(k, key)
-		if c < 0 || c == 0 && op == filter.LteOp {
-			found.put(must, &s.spare)
-		}
-		return c < 0
-	})
+	out, inside := empty(&s.out, len(must)), empty(&s.inside, len(must))
+	d.ranks(0, from, put(out))
+	d.ranks(to, n, put(out))
+	putSet(all, inside, &s.spare)
+	inside.AndNot(out)
+	must.Or(inside)
+}
+
+// empty returns w with n words and no slot.
+func empty(w *bitmap.Words, n int) bitmap.Words {
+	if cap(*w) < n {
+		*w = make(bitmap.Words, n)
+	}
+	r := (*w)[:n]
+	clear(r)
+	return r
 }
 
 // Bytes is about how much memory the index takes.
 func (x *Index) Bytes() int {
 	n := int(x.there.GetSizeInBytes())
 	for _, v := range []*values{&x.scalars, &x.elements} {
-		n += int(v.long.GetSizeInBytes())
+		n += int(v.long.GetSizeInBytes() + v.num.GetSizeInBytes() + v.text.GetSizeInBytes())
 		for i := range v.words {
 			n += int(v.words[i].GetSizeInBytes())
 		}

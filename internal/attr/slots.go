@@ -102,6 +102,10 @@ func putSet(set *roaring.Bitmap, into bitmap.Words, spare *bitmap.Words) {
 	if n == 0 {
 		return
 	}
+	if set.Maximum()>>6 < uint32(len(into)) && set.Stats().BitmapContainers == 0 {
+		set.WriteDenseTo(into) // which overwrites where it copies words only
+		return
+	}
 	words := int(set.Maximum()>>16+1) * 1024 // whole containers are written
 	if n*dense < uint64(len(into))*64 || words > len(into)+1024 {
 		eachOf(set, func(slot uint32) {
