@@ -49,6 +49,17 @@ func streamIn(ctx context.Context, docs *tarn.Collection) error {
 	return ticket.Wait(ctx) // nil: durable and searchable
 }
 
+func recentGo(ctx context.Context, docs *tarn.Collection, query []float32) error {
+	if err := docs.SetFields(ctx, "lang", "year"); err != nil { // once: these two get an index
+		return err
+	}
+	near, err := docs.Search(ctx, query, 10, tarn.WithFilter(tarn.And(tarn.Eq("lang", "go"), tarn.Gte("year", 2024))))
+	for _, r := range near {
+		fmt.Println(r.ID, r.Payload["title"])
+	}
+	return err
+}
+
 func Example() {
 	dir, err := os.MkdirTemp("", "tarn-example-")
 	if err != nil {
@@ -86,13 +97,43 @@ func ExampleStream() {
 	// Output: 1
 }
 
+func ExampleWithFilter() {
+	dir, err := os.MkdirTemp("", "tarn-example-")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	ctx := context.Background()
+	db, err := tarn.Open(dir, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	docs, err := db.EnsureCollection(ctx, "docs", tarn.CollectionConfig{Dim: 3})
+	if err == nil {
+		err = docs.Upsert(ctx,
+			tarn.Point{ID: 1, Vector: []float32{1, 0, 0}, Payload: tarn.Payload{"title": "channels", "lang": "go", "year": 2025}},
+			tarn.Point{ID: 2, Vector: []float32{0, 1, 0}, Payload: tarn.Payload{"title": "lifetimes", "lang": "rust", "year": 2025}},
+			tarn.Point{ID: 3, Vector: []float32{0, 0, 1}, Payload: tarn.Payload{"title": "generics", "lang": "go", "year": 2022}})
+	}
+	if err == nil {
+		err = recentGo(ctx, docs, []float32{0, 1, 1})
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		log.Fatal(err)
+	}
+	// Output: 1 channels
+}
+
 // The README shows the functions above, letter for letter.
 func TestReadmeShowsWhatCompiles(t *testing.T) {
 	readme, err := os.ReadFile("README.md")
 	require.NoError(t, err)
 	code, err := os.ReadFile("example_test.go")
 	require.NoError(t, err)
-	for _, name := range []string{"quickStart", "streamIn"} {
+	for _, name := range []string{"quickStart", "streamIn", "recentGo"} {
 		body := regexp.MustCompile(`(?ms)^func ` + name + `\(.*?^}$`)
 		want := body.FindString(string(code))
 		require.NotEmpty(t, want)

@@ -488,3 +488,60 @@ func TestListingsUnderWritesShowWhatIsThereThroughoutOnce(t *testing.T) {
 }
 
 func second[T any](_ T, err error) error { return err }
+
+// Recall against the exact answer, for filters that leave nine tenths to a thousandth
+// of the points, by the graph however few match, with and without writes beside it.
+func TestRecallUnderFiltersOfAllSharesHoldsWithAndWithoutWrites(t *testing.T) {
+	const n, wide, k = 6000, 16, 10
+	w := newWorld(t, tarn.CollectionConfig{Dim: wide, Fields: []string{"share"}}, collection.Knobs{ExactThreshold: -1, NoFilterScan: true})
+	r := newRand(12)
+	point := func(i int) tarn.Point {
+		return tarn.Point{ID: uint64(i), Vector: vector(r, wide), Payload: tarn.Payload{"share": (float64(i%1000) + 0.5) / 1000}}
+	}
+	for from := 0; from < n; from += 500 {
+		var ps []tarn.Point
+		for i := range 500 {
+			ps = append(ps, point(from+i))
+		}
+		require.NoError(t, w.c.Upsert(ctx, ps...))
+	}
+	indexed(t, w.c)
+	for _, writing := range []bool{false, true} {
+		eventually(t, "the delta is empty", func() bool { return w.c.Stats().InDelta == 0 })
+		stop := make(chan struct{})
+		writer := inBackground(t, func() error {
+			for i := 0; writing; i++ {
+				select {
+				case <-stop:
+					return nil
+				default:
+				}
+				if err := w.c.Upsert(ctx, tarn.Point{ID: uint64(i*7) % n, Vector: vector(newRand(uint64(i)), wide), Payload: tarn.Payload{"share": (float64(i*7%n%1000) + 0.5) / 1000}}); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		for _, share := range []float64{0.9, 0.5, 0.39, 0.25, 0.1, 0.05, 0.01, 0.001} {
+			hits, of := 0, 0
+			for range 40 {
+				q, f := vector(r, wide), tarn.WithFilter(tarn.Lt("share", share))
+				exact, err := w.c.Search(ctx, q, k, f, tarn.WithExact())
+				require.NoError(t, err)
+				near, err := w.c.Search(ctx, q, k, f, tarn.WithEf(64))
+				require.NoError(t, err)
+				require.Len(t, near, min(k, int(share*n+0.5)))
+				for _, x := range near {
+					require.Less(t, x.Payload["share"], share)
+					if x.Distance <= exact[len(exact)-1].Distance {
+						hits++
+					}
+				}
+				of += len(exact)
+			}
+			require.Greater(t, float64(hits)/float64(of), 0.9, "s = %v, writing: %v", share, writing)
+		}
+		close(stop)
+		require.NoError(t, writer())
+	}
+}

@@ -2,6 +2,7 @@ package collection
 
 import (
 	"context"
+	"math"
 
 	"github.com/tarndb/tarn/hnsw"
 	"github.com/tarndb/tarn/internal/bitmap"
@@ -10,24 +11,26 @@ import (
 
 // A search under a filter that m of n live points match, s = m/n, takes the way that
 // costs least. Costs are counted in distances of the graph's walk; the constants were
-// measured on debdocs-minilm, godoc-minilm and mnist-784, see docs/filters.md.
+// measured, see docs/filters.md.
 //
-//	scan costs no more than the walk it saves ──> exact scan of the m
+//	the scan costs no more than the walk it saves ──> exact scan of the m
 //	s > plainShare ──> the ordinary walk: what does not match is walked through
-//	else           ──> from match to match over two hops, with a wider beam;
-//	                   when that has cost a fifth of the scan more than an ordinary
-//	                   walk, the scan does it after all
+//	else           ──> from match to match over two hops, with a wider beam, for as
+//	                   long as the scan would take
 const (
 	// plainShare is the share of matching points above which the walk is ordinary.
 	plainShare = 0.4
-	// walkPerEf is about how many distances a walk computes for each place of its beam.
+	// walkPerEf is about how many distances a walk computes for each place of its
+	// beam, hopsPerEf what a walk over two hops costs.
 	walkPerEf = 16
+	hopsPerEf = 64
 	// scanned is how many slots an exact scan compares in the time of one distance of
 	// a walk.
 	scanned = 3
-	// wider is how much wider the beam of a walk over two hops is.
-	wider = 2
 )
+
+// wider is the beam of a walk over two hops.
+func wider(ef int) int { return ef + ef/2 }
 
 // selective is an engine that can walk from match to match.
 type selective interface {
@@ -36,36 +39,37 @@ type selective interface {
 
 var _ selective = (*hnsw.Graph)(nil)
 
-// walkCost is about how many distances an ordinary walk computes.
-func walkCost(ef int) int { return walkPerEf * ef }
-
 // scanCost is what a scan of so many slots costs.
 func scanCost(there int) int { return there / scanned }
 
-// scanPays reports whether an exact scan of the points that match costs no more
-// than an ordinary walk, or than what a walk under this filter has to do.
+// scanPays reports whether an exact scan of the points that match costs no more than
+// the walk under this filter.
 func (c *Collection) scanPays(ef, there int, set bitmap.Words) bool {
 	if set == nil || c.opts.Knobs.NoFilterScan {
 		return false
 	}
-	cost := walkCost(ef)
-	if float64(there) > plainShare*float64(c.live.Len()) {
-		return scanCost(there) <= cost
+	if c.plain(there) {
+		return scanCost(there) <= walkPerEf*ef
 	}
-	return scanCost(there) <= wider*cost
+	return scanCost(there) <= hopsPerEf*wider(ef)
+}
+
+// plain reports whether so many match that the walk is ordinary.
+func (c *Collection) plain(there int) bool {
+	return float64(there) > plainShare*float64(c.live.Len())
 }
 
 // walk searches the graph for the nearest of set (nil: all). ok is false if a scan
 // shall do it.
 func (c *Collection) walk(ctx context.Context, s *scratch, v *view, want, ef, there int, set bitmap.Words) (near []kernel.Candidate, ok bool, err error) {
 	g, can := v.graph.(selective)
-	if set == nil || !can || float64(there) > plainShare*float64(c.live.Len()) {
+	if set == nil || !can || c.plain(there) {
 		near, err = v.graph.Search(ctx, &s.query, want, ef, &c.live, set, s.graph[:0])
 		return near, err == nil, err
 	}
-	budget := walkCost(ef) + scanCost(there)/5
+	budget := scanCost(there)
 	if c.opts.Knobs.NoFilterScan {
-		budget = 1 << 40
+		budget = math.MaxInt
 	}
-	return g.SearchFiltered(ctx, &s.query, want, wider*ef, &c.live, set, budget, s.graph[:0])
+	return g.SearchFiltered(ctx, &s.query, want, wider(ef), &c.live, set, budget, s.graph[:0])
 }

@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/tarndb/tarn/internal/codec"
+	"github.com/tarndb/tarn/internal/filter"
 )
 
 // maxPayloadDepth bounds how deep objects and arrays may be nested.
@@ -25,6 +26,9 @@ var errNotUTF8 = errors.New("a string is not UTF-8")
 func encodePayload(p Payload, limit int) ([]byte, error) {
 	if p == nil {
 		return nil, nil
+	}
+	if size := leastSize(map[string]any(p), limit, 0); size > limit {
+		return nil, fmt.Errorf("%w: payload of more than %d bytes as JSON", ErrTooLarge, limit)
 	}
 	data, ok := encodePlain(p)
 	if !ok {
@@ -39,7 +43,8 @@ func encodePayload(p Payload, limit int) ([]byte, error) {
 	return data, nil
 }
 
-// encodeAny takes whatever encoding/json takes, checked first.
+// encodeAny takes whatever encoding/json takes, checked first, and afterwards what
+// values made of themselves: a name twice, or too deep a nesting through several.
 func encodeAny(p Payload) ([]byte, error) {
 	if err := checkValue(reflect.ValueOf(map[string]any(p)), 0); err != nil {
 		return nil, err
@@ -50,7 +55,37 @@ func encodeAny(p Payload) ([]byte, error) {
 	if err := enc.Encode(map[string]any(p)); err != nil {
 		return nil, err
 	}
-	return bytes.TrimSuffix(buf.Bytes(), []byte{'\n'}), nil
+	data := bytes.TrimSuffix(buf.Bytes(), []byte{'\n'})
+	return data, filter.CheckNested(data, maxPayloadDepth)
+}
+
+// leastSize is no more than the bytes of a payload as JSON, found without encoding
+// it; it need not be right beyond limit.
+func leastSize(v any, limit, depth int) int {
+	n := 0
+	if depth > maxPayloadDepth {
+		return n // refused for that
+	}
+	switch v := v.(type) {
+	case string:
+		n = len(v) + 2
+	case map[string]any:
+		for k, e := range v {
+			if n += len(k) + 4; n <= limit {
+				n += leastSize(e, limit-n, depth+1)
+			}
+			if n > limit {
+				return n
+			}
+		}
+	case []any:
+		for _, e := range v {
+			if n += 1 + leastSize(e, limit-n, depth+1); n > limit {
+				return n
+			}
+		}
+	}
+	return n
 }
 
 // checkValue refuses what encoding/json would alter or could not end on. Values

@@ -2,7 +2,9 @@ package collection
 
 import (
 	"bytes"
+	"encoding/json"
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -80,4 +82,38 @@ func FuzzDecodeRecord(f *testing.F) {
 			t.Fatal("a record that was accepted is written otherwise")
 		}
 	})
+}
+
+type twice map[string]any
+
+func (twice) MarshalJSON() ([]byte, error) { return []byte(`{"a":1,"b":{"c":1,"c":2}}`), nil }
+
+func TestE10_WhatValuesMakeOfThemselvesFollowsTheOneRule(t *testing.T) {
+	nest := func(n int) json.RawMessage {
+		return json.RawMessage(strings.Repeat("[", n) + strings.Repeat("]", n))
+	}
+	for name, v := range map[string]any{
+		"a name twice": twice{}, "raw, a name twice": json.RawMessage(`{"x":1,"x":1}`), "the same, escaped": json.RawMessage(`{"x":1,"\u0078":1}`),
+		"in an array": []any{json.RawMessage(`[{"x":1,"x":1}]`)}, "too deep": nest(64), "deep below deep": []any{[]any{nest(62)}},
+		"10 000 deep": nest(10_000), "a number out of range": json.RawMessage(`1e999`), "not UTF-8": json.RawMessage("\"\xff\""),
+	} {
+		_, err := encodePayload(Payload{"v": v}, 1<<20)
+		require.ErrorIs(t, err, ErrInvalidPoint, name)
+	}
+	_, err := encodePayload(Payload{"v": []any{[]any{nest(61)}}}, 1<<20)
+	require.NoError(t, err)
+}
+
+func TestE09_APayloadThatIsTooLargeIsNotEvenEncoded(t *testing.T) {
+	huge := strings.Repeat("x", 1<<20)
+	many := make([]any, 2_000) // 2 GiB of JSON, of one string
+	for i := range many {
+		many[i] = huge
+	}
+	for _, p := range []Payload{{"v": many}, {"v": map[string]any{"w": many}}, {"v": huge}} {
+		require.Less(t, testing.AllocsPerRun(3, func() {
+			_, err := encodePayload(p, 1<<20)
+			require.ErrorIs(t, err, ErrTooLarge)
+		}), 50.0)
+	}
 }

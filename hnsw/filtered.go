@@ -27,9 +27,9 @@ const (
 	bridge = 2
 )
 
-// SearchFiltered is Search for a filter that leaves few slots. It gives up, with
-// false, when it has done as much as budget distances cost, or has found less than
-// k of the slots in filter.
+// SearchFiltered is Search for a filter that leaves few slots. It ends with the best
+// that it has found when it has done as much as budget distances cost; ok is false
+// if that is less than k slots.
 func (g *Graph) SearchFiltered(ctx context.Context, q *kernel.Query, k, ef int, live *bitmap.Set, filter bitmap.Words, budget int, out []kernel.Candidate) (_ []kernel.Candidate, ok bool, err error) {
 	out = out[:0]
 	w := g.acquire()
@@ -44,10 +44,10 @@ func (g *Graph) SearchFiltered(ctx context.Context, q *kernel.Query, k, ef int, 
 	}
 	h := hops{w: w, q: q, want: wanted{live, filter}, most: budget}
 	for limit := max(ef, k); ; limit *= 4 {
-		if ok, err = h.walk(ctx, limit, near); !ok || err != nil {
-			return out, false, err
+		if err = h.walk(ctx, limit, near); err != nil {
+			return nil, false, err
 		}
-		if limit >= maxBlurred || w.pool.wanted < limit || !w.blurred(g, q) {
+		if h.work > budget || limit >= maxBlurred || w.pool.wanted < limit || !w.blurred(g, q) {
 			break
 		}
 	}
@@ -67,8 +67,8 @@ type hops struct {
 	most int // of them
 }
 
-// walk fills the pool. ok is false if it costs too much.
-func (h *hops) walk(ctx context.Context, limit int, near []kernel.Candidate) (ok bool, err error) {
+// walk fills the pool, as far as the work allows.
+func (h *hops) walk(ctx context.Context, limit int, near []kernel.Candidate) error {
 	w := h.w
 	w.forget()
 	w.pool.reset(limit)
@@ -76,17 +76,17 @@ func (h *hops) walk(ctx context.Context, limit int, near []kernel.Candidate) (ok
 	for next := h.work + patience; ; {
 		slot, ok := w.pool.next()
 		if !ok {
-			return true, nil
+			return nil
 		}
 		h.around(slot)
 		if h.work >= next {
 			if err := ctx.Err(); err != nil {
-				return false, err
+				return err
 			}
 			next = h.work + patience
 		}
 		if h.work > h.most {
-			return false, nil
+			return nil
 		}
 	}
 }
