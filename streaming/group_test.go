@@ -99,3 +99,19 @@ func TestAGroupIsNeverAcceptedInPart(t *testing.T) {
 		require.Equal(t, upTo(0, 4), in.Abort())
 	})
 }
+
+func TestI4_MarkersTakeTheRoomOfPoints(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in := start(t, Config{BufferSize: 3, BatchSize: 5, FlushInterval: time.Hour}, newSink())
+		for range 3 {
+			_, err := in.SendGroup(context.Background(), []int{-1})
+			require.NoError(t, err)
+		}
+		_, err := in.TrySend(-1)
+		require.ErrorIs(t, err, ErrBufferFull)
+		_, err = in.TrySend(1)
+		require.ErrorIs(t, err, ErrBufferFull)
+		require.Zero(t, in.Stats().Queued)
+		require.NoError(t, in.Flush(context.Background()))
+	})
+}

@@ -24,29 +24,30 @@ func TestI3_CountersAddUpWhileManyProducersSend(t *testing.T) {
 		return nil
 	})
 	in := start(t, Config{BufferSize: 500, BatchSize: 64, FlushInterval: ms}, s)
-	stop, watched := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(watched)
-		for {
-			select {
-			case <-stop:
-				return
-			default:
+	var stop atomic.Bool
+	var watchers sync.WaitGroup
+	for range 3 {
+		watchers.Go(func() {
+			for !stop.Load() {
+				for range 50 { // without a pause: a writer between two counters is to be caught
+					stats := in.Stats()
+					if stats.Accepted != stats.Written+stats.Failed+uint64(stats.Queued) || stats.Queued > 500 {
+						t.Errorf("%+v", stats)
+						return
+					}
+				}
+				runtime.Gosched()
 			}
-			stats := in.Stats()
-			assert.Equal(t, stats.Accepted, stats.Written+stats.Failed+uint64(stats.Queued))
-			assert.LessOrEqual(t, stats.Queued, 500)
-			runtime.Gosched()
-		}
-	}()
+		})
+	}
 	var refused atomic.Int64
 	var wg sync.WaitGroup
 	for p := range producers {
 		wg.Go(func() { produce(t, in, p*each, (p+1)*each, &refused) })
 	}
 	wg.Wait()
-	close(stop)
-	<-watched
+	stop.Store(true)
+	watchers.Wait()
 	rest, err := in.Shutdown(t.Context())
 	require.NoError(t, err)
 	require.Empty(t, rest)
