@@ -93,3 +93,42 @@ func median(d []time.Duration) float64 {
 	slices.Sort(d)
 	return d[len(d)/2].Seconds()
 }
+
+// BenchmarkCompact deletes four fifths of a store, compacts it, and compares its
+// files with those of a fresh store of the rest.
+func BenchmarkCompact(b *testing.B) {
+	const n, dim = 25_000, 384
+	for b.Loop() {
+		c, db, path := newCollection(b, tarn.CollectionConfig{Dim: dim, WriteMode: tarn.WriteStreaming}, nil)
+		fresh, freshDB, freshPath := newCollection(b, tarn.CollectionConfig{Dim: dim, WriteMode: tarn.WriteStreaming}, nil)
+		r := newRand(1)
+		for i := 0; i < n; i += 1_000 {
+			ps := points(r, uint64(i), 1_000, dim)
+			require.NoError(b, c.Upsert(ctx, ps...))
+			var kept []tarn.Point
+			for j := 0; j < len(ps); j += 5 {
+				kept = append(kept, ps[j])
+			}
+			require.NoError(b, fresh.Upsert(ctx, kept...))
+		}
+		var gone []uint64
+		for i := range uint64(n) {
+			if i%5 > 0 {
+				gone = append(gone, i)
+			}
+		}
+		_, err := c.Delete(ctx, gone...)
+		require.NoError(b, err)
+		require.NoError(b, c.Checkpoint(ctx))
+		before := c.Stats().DiskBytes
+		start := time.Now()
+		require.NoError(b, c.Compact(ctx))
+		took := time.Since(start)
+		require.NoError(b, fresh.Rebuild(ctx, tarn.IndexConfig{}))
+		c, _ = reopen(b, db, path, nil)
+		fresh, _ = reopen(b, freshDB, freshPath, nil)
+		b.ReportMetric(float64(c.Stats().DiskBytes)/float64(fresh.Stats().DiskBytes), "compacted/fresh")
+		b.ReportMetric(float64(before)/float64(fresh.Stats().DiskBytes), "before/fresh")
+		b.ReportMetric(took.Seconds(), "s/compact")
+	}
+}

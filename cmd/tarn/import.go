@@ -138,7 +138,7 @@ type importer struct {
 }
 
 // importBatch points are one record of the log.
-const importBatch = 512
+const importBatch = 2_048
 
 func (im *importer) run(ctx context.Context, db *tarn.DB) error {
 	first, err := im.in.Next()
