@@ -58,6 +58,9 @@ func churn(t *testing.T, cfg Config, base, queries [][]float32, ef int) {
 			got, err := x.Search(ctx, q, k, ef, nil)
 			require.NoError(t, err)
 			require.Len(t, got, k)
+			for _, n := range got {
+				require.True(t, x.live.Has(n.Slot), "a deleted slot is found")
+			}
 		}
 		first, err := x.AddAll(ctx, vecs, 2)
 		require.NoError(t, err)

@@ -11,6 +11,7 @@
 //	TARN_DATA=folder go run . graph            search, build and memory on all sets
 //	TARN_DATA=folder go run . graph -set NAME  on one of them
 //	go run . report                            tables and plots anew from results/
+//	go run . profile NAME FILE                 where Tarn's searches spend their time
 //
 // Python's libraries, of the versions in requirements.txt, are put into .venv, and
 // what they built into data/; neither is part of the repository.

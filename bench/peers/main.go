@@ -18,7 +18,7 @@ func main() {
 	}
 }
 
-const usage = "use: peers graph [-set NAME] [-rounds N] [-only search|build|prepare] | peers report"
+const usage = "use: peers graph [-set NAME] [-rounds N] [-only search|build|prepare] | peers report | peers profile SET FILE"
 
 func command(args []string) error {
 	if len(args) == 0 {
@@ -34,6 +34,11 @@ func command(args []string) error {
 		return graph(args[1:])
 	case "report":
 		return report()
+	case "profile":
+		if len(args) != 3 {
+			return errors.New(usage)
+		}
+		return profile(args[1], args[2], 64)
 	}
 	return errors.New(usage)
 }
