@@ -3,7 +3,7 @@
 //
 //	go run ./bench/bandwidth
 //
-//	rows of a size, 256 MiB of them, in small or huge pages ──> ns a row, GB/s
+//	rows of a size, 128 MiB of them, in small or huge pages ──> ns a row, GB/s
 //	the same rows and a kernel                              ──> ns a distance
 //	a few rows in the first-level cache and a kernel        ──> ns a distance
 //
@@ -11,7 +11,7 @@
 //
 // Invariants:
 //
-//	I1  A row is read once in a pass, so that no cache holds it.
+//	I1  Every pass reads other rows, drawn at random, so that no cache holds them.
 //
 // Concurrency: one thread.
 //

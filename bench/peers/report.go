@@ -24,8 +24,8 @@ func report() error {
 		"k = 10, M = %d, efConstruction = %d, one thread, queries per second at equal recall@10, by interpolation between\n"+
 		"beams. Every round asks every contender with the same beam within the same second; a ratio is of one round, what\n"+
 		"stands here is the median of the rounds. Tarn answers through its public `Search`, one call a query; the others get all\n"+
-		"queries in one call of their Python form. Time is the processor's, since machines are shared; builds of two threads are\n"+
-		"by the clock. Repeat it with\n\n"+
+		"queries in one call of their Python form. Time is the processor's, since the machine was busy with other work; builds are\n"+
+		"by the clock. Distances count all layers; of Tarn's, some hundreds are with the hubs of an upper one. Repeat it with\n\n"+
 		"    cd bench/peers && TARN_DATA=folder go run . graph\n", linksM, efConstruction)
 	for _, name := range data.Names {
 		f := readFigures(name)

@@ -17,8 +17,8 @@ import (
 //	build   build from the first rows
 //	search  ask queries, some times over
 //
-// What one thread does is answered in seconds of the processor, all threads of the
-// process together, what two do in seconds of the clock.
+// Searches are answered in seconds of the processor, all threads of the process
+// together, builds in seconds of the clock.
 type ask struct {
 	Do      string `json:"do"`
 	Rows    int    `json:"rows"`
