@@ -1,0 +1,50 @@
+package ingest
+
+import (
+	"bufio"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestALineThatIsTooLongIsPassedOverAndNumbered(t *testing.T) {
+	long := strings.NewReader(strings.Repeat("x", maxLine+1) + "\n")
+	s := &source{r: bufio.NewReaderSize(io.MultiReader(strings.NewReader("one\r\n\n"), long, strings.NewReader("four")), 1<<16)}
+	for _, want := range []string{"one", ""} {
+		line, err := s.next()
+		require.NoError(t, err)
+		require.Equal(t, want, string(line))
+	}
+	_, err := s.next()
+	require.ErrorIs(t, err, errLongLine)
+	line, err := s.next()
+	require.NoError(t, err, "a last line without an end is one")
+	require.Equal(t, "four", string(line))
+	require.EqualValues(t, 4, s.n)
+	_, err = s.next()
+	require.ErrorIs(t, err, io.EOF)
+}
+
+func TestLinesAreSkippedByNumber(t *testing.T) {
+	s := &source{r: bufio.NewReader(strings.NewReader("1\n2\n3"))}
+	require.NoError(t, s.skip(2))
+	line, err := s.next()
+	require.NoError(t, err)
+	require.Equal(t, "3", string(line))
+	require.ErrorContains(t, s.skip(4), "another file")
+}
+
+func TestPlainProgressTellsRateAndTimeLeft(t *testing.T) {
+	var out strings.Builder
+	p := NewLines(&out)
+	p.Show(0, 1000, 0)
+	require.Empty(t, out.String(), "not at once")
+	p.begun = p.begun.Add(-10 * time.Second) // ten seconds later
+	p.spoke = p.begun
+	p.Show(250, 1000, 5_000)
+	require.Regexp(t, `^line 5000, [45]\d\d lines/s, 25 % read, \d+s left\n$`, out.String())
+	p.End()
+}
