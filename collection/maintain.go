@@ -210,6 +210,9 @@ func (c *Collection) audit(hold *pin, v *view, budget int) (whole bool, err erro
 	}
 	many := int64(max(c.opts.Knobs.FewDeaths, v.graph.Len()/repairShare))
 	for budget > 0 {
+		if c.rebuild.running.Load() {
+			return false, nil // of a graph that will be replaced; if it is not, the next audit goes on here
+		}
 		if c.maintain.deaths.Load() >= many {
 			c.maintain.kick()
 			return false, nil

@@ -74,6 +74,7 @@ func (c *Collection) rebuildGraph(ctx context.Context, cfg IndexConfig) error {
 		c.rebuild.done.Add(1)
 	}
 	c.setRebuilding(false)
+	c.maintain.kick() // audits waited
 	if err != nil {
 		return err
 	}
@@ -104,7 +105,7 @@ func (c *Collection) fill(ctx context.Context, next engine, ef int) (lost *bitma
 			return err
 		}
 	}
-	if err := c.catchUp(ctx, next, each(c.insert)); err != nil {
+	if err := c.catchUp(ctx, next, func(slot uint32) error { return next.Insert(ctx, slot) }); err != nil {
 		return nil, err
 	}
 	c.hook("rebuild: before audit")

@@ -105,7 +105,6 @@ func (r *run) live(ctx context.Context, points int) error {
 	if err := r.write(ctx, points/4); err != nil {
 		return err
 	}
-	r.happens("its end")
 	if err := r.emptied(ctx); err != nil {
 		return err
 	}
