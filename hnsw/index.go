@@ -169,7 +169,7 @@ func (x *Index) Delete(slots ...uint32) int {
 }
 
 // Repair links the neighbours of deleted vectors to each other: worth its time,
-// about a tenth of a build, when one in twenty was deleted since the last one. It
+// about an eighth of a build, when one in twenty was deleted since the last one. It
 // returns how many rows it changed. Searches and additions go on.
 func (x *Index) Repair(ctx context.Context) (int, error) {
 	x.door.RLock()

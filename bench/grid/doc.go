@@ -7,7 +7,8 @@
 //	                          └────> distances a search at recall 0.95 and 0.99
 //
 // Distances are counted, not timed: so the tables are the same on every machine,
-// however busy. A second table times the exact scan against the graph, by size.
+// however busy. A second table times the exact scan against the graph, by size, a
+// third counts what deletions cost, before and after a repair.
 //
 // Invariants:
 //

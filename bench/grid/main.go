@@ -26,7 +26,7 @@ const k = 10
 
 func main() {
 	n := flag.Int("n", 20_000, "vectors of a set")
-	only := flag.String("only", "", "grid or exact; both if empty")
+	only := flag.String("only", "", "grid, exact or dead; all if empty")
 	flag.Parse()
 	if err := run(*n, *only); err != nil {
 		fmt.Fprintln(os.Stderr, "grid:", err)
@@ -36,12 +36,17 @@ func main() {
 
 func run(n int, only string) error {
 	for _, set := range sets(n) {
-		if only != "exact" {
+		if only == "" || only == "dead" {
+			if err := dead(set); err != nil {
+				return err
+			}
+		}
+		if only == "" || only == "grid" {
 			if err := grid(set); err != nil {
 				return err
 			}
 		}
-		if only != "grid" {
+		if only == "" || only == "exact" {
 			if err := exact(set); err != nil {
 				return err
 			}
@@ -114,6 +119,12 @@ func grid(set *data.Set) error {
 
 // ask returns recall and distances per query of a beam.
 func ask(x *hnsw.Index, set *data.Set, ef int) (recall, work float64, err error) {
+	return askRows(x, set, nil, ef)
+}
+
+// askRows is ask of an index whose slots are not the set's rows: rows maps them, nil
+// where they are.
+func askRows(x *hnsw.Index, set *data.Set, rowOf map[uint32]uint32, ef int) (recall, work float64, err error) {
 	judge := set.NewJudge(k)
 	var near []hnsw.Neighbour
 	before := x.Graph().Distances()
@@ -124,6 +135,9 @@ func ask(x *hnsw.Index, set *data.Set, ef int) (recall, work float64, err error)
 		rows := make([]uint32, len(near))
 		for j, n := range near {
 			rows[j] = n.Slot
+			if rowOf != nil {
+				rows[j] = rowOf[n.Slot]
+			}
 		}
 		judge.Add(i, rows)
 	}
