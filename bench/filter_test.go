@@ -2,6 +2,8 @@ package bench
 
 import (
 	"fmt"
+	"path/filepath"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -164,4 +166,61 @@ func timed(do func()) time.Duration {
 	start := time.Now()
 	do()
 	return time.Since(start)
+}
+
+// BenchmarkFieldIndexes measures what the indexes of three fields take, and what Open
+// takes with them and without, in turn.
+func BenchmarkFieldIndexes(b *testing.B) {
+	all, err := data.LoadAttributes(filtered)
+	if err != nil {
+		b.Skip(err)
+	}
+	fields := []string{"package", "section", "words"}
+	paths := map[bool]string{}
+	for _, with := range []bool{false, true} {
+		paths[with] = filepath.Join(b.TempDir(), fmt.Sprint("db", with))
+		db, err := tarn.Open(paths[with], nil)
+		require.NoError(b, err)
+		c, err := db.CreateCollection(ctx, "bench", tarn.CollectionConfig{Dim: 4})
+		require.NoError(b, err)
+		for from := 0; from < len(all); from += 1000 {
+			var points []tarn.Point
+			for i := from; i < min(from+1000, len(all)); i++ {
+				points = append(points, tarn.Point{ID: uint64(i), Vector: []float32{float32(i), 1, 2, 3}, Payload: all[i]})
+			}
+			require.NoError(b, c.Upsert(ctx, points...))
+		}
+		indexed(b, c)
+		before := heap()
+		if with {
+			require.NoError(b, c.SetFields(ctx, fields...))
+			for c.Stats().FieldsBuilding > 0 {
+				time.Sleep(time.Millisecond)
+			}
+			b.ReportMetric(float64(heap()-before)/float64(len(all)), "index-B/point")
+		}
+		require.NoError(b, db.Close())
+	}
+	took := map[bool]spread{}
+	for i := 0; b.Loop(); i++ {
+		for _, with := range []bool{i%2 == 0, i%2 != 0} {
+			var db *tarn.DB
+			took[with] = append(took[with], timed(func() {
+				var err error
+				db, err = tarn.Open(paths[with], nil)
+				require.NoError(b, err)
+			}))
+			require.NoError(b, db.Close())
+		}
+	}
+	b.ReportMetric(float64(middle(took[false]).Microseconds()), "open-µs")
+	b.ReportMetric(float64(middle(took[true]).Microseconds()), "open-indexed-µs")
+}
+
+// heap returns the bytes in use.
+func heap() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
 }

@@ -7,6 +7,8 @@
 //	                                           live, id -> slot    └─ indexer ──^
 //	checkpoint: slot files, payloads, positions, live ──> meta.db ──> old log segments go
 //	snapshot:   the graph ──> graph-N.snap, named by the next checkpoint
+//	fields:     payloads ──> indexes of declared fields ──> fields.idx, named by nothing
+//	keys:       key ──> id (meta.db, newer ones in memory) ──> slot
 //
 // # Invariants
 //
@@ -28,6 +30,11 @@
 //	    of meta.db, and only then are log segments deleted.
 //	I8  After an fsync that failed nothing is acknowledged, checkpointed or deleted
 //	    any more; the collection can be read and closed.
+//
+//	I9  A field index has every live slot that was published since it was declared;
+//	    it is asked only when it has those from before as well. A slot leaves it
+//	    before it may be written again. What a filter leaves is taken from indexes
+//	    and live at one instant, under the publication lock.
 //
 // # Locks
 //
