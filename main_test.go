@@ -16,6 +16,7 @@ import (
 
 func TestMain(m *testing.M) {
 	crashtest.RunIfChild(childOptions)
+	runChild()
 	goleak.VerifyTestMain(m)
 }
 

@@ -64,7 +64,7 @@ func (c *Collection) indexLoop(helps bool) {
 				return
 			}
 		}
-		err := c.indexUnit(v, claimed)
+		err := guard(func() error { return c.indexUnit(v, claimed) })
 		hold.release()
 		c.room.broadcast()
 		if err != nil {

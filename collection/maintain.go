@@ -64,7 +64,7 @@ func (c *Collection) maintainLoop() {
 		case <-c.bg.Done():
 			return
 		}
-		err := c.maintainGraph(&hold)
+		err := guard(func() error { return c.maintainGraph(&hold) })
 		hold.release()
 		if err != nil && c.bg.Err() == nil { // a full disk, say: what is due then is tried when there is more of it
 			c.background("upkeep of the graph", err)

@@ -175,7 +175,8 @@ func (c *Collection) crewDo(ctx context.Context, slots []uint32, do func(slot ui
 				if from >= len(slots) {
 					return
 				}
-				if err := c.crewUnit(ctx, slots[from:min(from+unit, len(slots))], do); err != nil {
+				err := guard(func() error { return c.crewUnit(ctx, slots[from:min(from+unit, len(slots))], do) })
+				if err != nil {
 					cancel(err)
 					return
 				}

@@ -42,7 +42,11 @@ func (c *Collection) writeSnapshot() (snapshotFile, error) {
 	tmp := name + temporary
 	c.removeFile(tmp)
 	c.removeFile(name) // of an attempt that no checkpoint came to name
-	saved, err := c.saveTo(tmp, g.(saver))
+	var saved hnsw.Saved
+	err := guard(func() (err error) {
+		saved, err = c.saveTo(tmp, g.(saver))
+		return err
+	})
 	if err == nil {
 		c.hook("snapshot: before rename")
 		err = c.fs.Rename(tmp, name)

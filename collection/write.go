@@ -188,8 +188,11 @@ func (c *Collection) logAndApply(w *write) error {
 		return c.fail(fmt.Errorf("%w: the log has the write, the slot files do not: %w", vfs.ErrFailed, err))
 	}
 	c.hook("write: before publication")
-	c.publishRecord(&w.record, lsn)
+	err = guard(func() error { c.publishRecord(&w.record, lsn); return nil })
 	applied = true
+	if err != nil { // the entry of a slot that dies cannot be read
+		return c.fail(fmt.Errorf("%w: the log has the write, it could not be published: %w", vfs.ErrFailed, err))
+	}
 	c.hook("write: after publication")
 	c.afterWrite()
 	return nil
