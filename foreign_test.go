@@ -195,6 +195,9 @@ func TestB07_SlotFilesCutUnderAnOpenStoreAreDamageNotTheEnd(t *testing.T) {
 	r, err := w.db.Verify(ctx)
 	require.NoError(t, err)
 	require.NotEmpty(t, r.Findings)
+	if err := w.db.Close(); err != nil { // the indexer met it too
+		require.ErrorIs(t, err, tarn.ErrCorrupt)
+	}
 }
 
 func TestB12_WhileAnFsyncTakesLongSearchesGoOnAndTheStreamIsBounded(t *testing.T) {

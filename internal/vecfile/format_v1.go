@@ -130,6 +130,9 @@ func (s *Store) firstShift() (uint, error) {
 	}
 	defer h.Close() // opened for reading: an error tells nothing
 	have, _, err := readHeader(vectors, h)
+	if errors.Is(err, codec.ErrVersion) {
+		return 0, fmt.Errorf("%s: offset 0: %w", fileName(vectors, 0), err)
+	}
 	if err != nil || have.shift > maxShift {
 		return s.lay.shift, nil
 	}
