@@ -224,17 +224,26 @@ func (c *Collection) audit(hold *pin, v *view, budget int) (whole bool, err erro
 			return true, nil
 		}
 		budget -= len(slots)
-		if err := shared.acquire(c.bg, leisurely); err != nil {
+		if err := c.auditSlots(v, slots); err != nil {
 			return false, err
 		}
-		for _, slot := range slots {
-			if !v.graph.Finds(slot, c.efOwn()) {
-				c.returnToDelta(v, slot)
-			}
-		}
-		shared.release()
 	}
 	return true, nil
+}
+
+// auditSlots asks for a few slots. A fault in a mapped file must not keep the place
+// in the crew.
+func (c *Collection) auditSlots(v *view, slots []uint32) error {
+	if err := shared.acquire(c.bg, leisurely); err != nil {
+		return err
+	}
+	defer shared.release()
+	for _, slot := range slots {
+		if !v.graph.Finds(slot, c.efOwn()) {
+			c.returnToDelta(v, slot)
+		}
+	}
+	return nil
 }
 
 // auditUnit returns the next few live slots of the graph.
