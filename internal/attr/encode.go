@@ -41,7 +41,6 @@ type Place struct {
 	num     filter.Number
 	text    string
 	resumed bool
-	done    bool
 }
 
 // Encode appends up to about most entries, from a place on, leaving out slots that

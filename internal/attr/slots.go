@@ -56,17 +56,6 @@ func (s *slots) remove(gone bitmap.Words, set *roaring.Bitmap) bool {
 	}
 }
 
-func (s *slots) len() int {
-	switch g := s.more; {
-	case g == nil:
-		return 1
-	case g.set != nil:
-		return int(g.set.GetCardinality())
-	default:
-		return len(g.few)
-	}
-}
-
 // each calls fn with the slots in ascending order.
 func (s *slots) each(fn func(slot uint32)) {
 	switch g := s.more; {
