@@ -43,7 +43,6 @@ type backup struct {
 
 	engine    engine
 	moment    archived
-	config    []byte
 	positions map[string]uint64
 	live      *bitmap.Set
 	rows      *bitmap.Set // live, and what the graph leads over

@@ -190,11 +190,11 @@ func fieldProblems(paths []string) []error {
 	var errs []error
 	for i, path := range paths {
 		if err := filter.CheckPath(path); err != nil {
-			errs = append(errs, fmt.Errorf("Fields[%d]: %w", i, err))
+			errs = append(errs, fmt.Errorf("in Fields[%d]: %w", i, err))
 		}
 	}
 	if n := len(uniqueFields(paths)); n > maxFields {
-		errs = append(errs, fmt.Errorf("Fields has %d fields: at most %d have an index", n, maxFields))
+		errs = append(errs, fmt.Errorf("of Fields there are %d: at most %d have an index", n, maxFields))
 	}
 	return errs
 }

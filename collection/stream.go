@@ -214,7 +214,10 @@ func (s *Stream) SendOps(ctx context.Context, ops []Op, opts ...SendOption) (Tic
 	if err != nil {
 		return Ticket{}, s.c.wrap(err)
 	}
-	n, t := 0, Ticket{}
+	var (
+		n int
+		t Ticket
+	)
 	if pos != nil {
 		n, t, err = s.sendGroup(ctx, items, pos)
 	} else {

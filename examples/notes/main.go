@@ -36,7 +36,7 @@ func main() {
 // run carries out one command.
 func run(ctx context.Context, store string, e Embedder, args []string, out io.Writer) (err error) {
 	if len(args) < 2 || args[0] == "index" && len(args) != 2 || args[0] != "index" && args[0] != "search" {
-		return errors.New("say what to do: index FOLDER, or search WORDS...")
+		return errors.New("say what to do: index FOLDER, or search and some words")
 	}
 	question := strings.Join(args[1:], " ")
 	vectors, err := e.Embed(ctx, []string{question}) // for index: to learn the model's dimension
