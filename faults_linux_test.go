@@ -50,7 +50,11 @@ func TestB01_AnFsyncThatTheKernelFailsPoisonsAndLosesNothingAcknowledged(t *test
 			if acked < 5000 {
 				require.Contains(t, failed, tarn.ErrFailed.Error(), inject)
 				require.Contains(t, again, tarn.ErrFailed.Error(), "it was tried again")
-				require.Equal(t, "search: 1 <nil>", search)
+				if acked > 0 {
+					require.Equal(t, "search: 1 <nil>", search)
+				} else { // there may be nothing to find
+					require.Contains(t, search, "<nil>")
+				}
 			}
 			t.Logf("%s: %d acknowledged, then %s", inject, acked, failed)
 			c, db := openCollection(t, dir, nil)

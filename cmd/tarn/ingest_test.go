@@ -197,7 +197,8 @@ func TestIngestThatIsKilledGoesOnWhereItWas(t *testing.T) {
 			kills++
 			continue
 		}
-		require.Equal(t, exitPartly, cmd.ProcessState.ExitCode())
+		// 0 if the one before was killed when it had told everything.
+		require.Contains(t, []int{0, exitPartly}, cmd.ProcessState.ExitCode())
 	}
 	t.Logf("killed %d times", kills)
 	require.Positive(t, kills)

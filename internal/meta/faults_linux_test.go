@@ -80,17 +80,17 @@ func TestB05_ACommitOnAFullDiskLeavesEverythingAndWorksLater(t *testing.T) {
 func TestB05_AFileThatMayNotGrowIsAFullDisk(t *testing.T) {
 	dir := disk(t)
 	s := newStore(t, dir)
-	big := Update{Payloads: map[uint32][]byte{7: make([]byte, 8<<20)}}
-	var old unix.Rlimit
+	big := Update{Payloads: map[uint32][]byte{7: make([]byte, 32<<20)}}
+	var old unix.Rlimit // of the whole process: go test's own files stay well below
 	require.NoError(t, unix.Getrlimit(unix.RLIMIT_FSIZE, &old))
-	require.NoError(t, unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: 1 << 20, Max: old.Max}))
+	require.NoError(t, unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: 16 << 20, Max: old.Max}))
 	err := s.Commit(big)
 	require.NoError(t, unix.Setrlimit(unix.RLIMIT_FSIZE, &old))
 	require.ErrorIs(t, err, vfs.ErrNoSpace)
 	require.NoError(t, s.Commit(big))
 	p, err := reopen(t, s).Payload(7)
 	require.NoError(t, err)
-	require.Len(t, p, 8<<20)
+	require.Len(t, p, 32<<20)
 }
 
 // Writes to the null device vanish, and it cannot be synced.
