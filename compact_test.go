@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -167,12 +168,12 @@ func TestCompactUnderWritesAndSearchesLosesNothing(t *testing.T) {
 // At each of its steps the folder is copied as a kill would leave it.
 func TestA04_CompactCanBeKilledAtAnyStep(t *testing.T) {
 	var path string
-	armed := false
+	var armed atomic.Bool
 	steps := map[string]string{}
 	knobs := smallChunks
 	knobs.NoBackground = true
 	knobs.Hook = func(step string) {
-		if !armed || !strings.HasPrefix(step, "compact") && !strings.HasPrefix(step, "checkpoint") && !strings.HasPrefix(step, "snapshot") {
+		if !armed.Load() || !strings.HasPrefix(step, "compact") && !strings.HasPrefix(step, "checkpoint") && !strings.HasPrefix(step, "snapshot") {
 			return
 		}
 		if _, had := steps[step]; !had || step == "checkpoint: after commit" {
@@ -183,9 +184,9 @@ func TestA04_CompactCanBeKilledAtAnyStep(t *testing.T) {
 	}
 	c, _, at, rest := thinned(t, 600, 8, knobs)
 	path = at
-	armed = true
+	armed.Store(true)
 	require.NoError(t, c.Compact(ctx))
-	armed = false
+	armed.Store(false)
 	require.Greater(t, len(steps), 12)
 	plain := smallChunks
 	for step, dir := range steps {

@@ -140,6 +140,8 @@ func (in *inspection) holds(name string) string {
 		return fmt.Sprintf("configuration, checkpoint at write %s, payloads, %d places in sources", count(in.Checkpoint.LSN), len(in.Positions))
 	case name == "meta.copy":
 		return "its small records once more, to repair it from"
+	case name == "fields.idx":
+		return "indexes of the declared fields"
 	case name == in.Checkpoint.Graph:
 		return "the graph that the checkpoint names"
 	case kind == "wal" && err == nil:
