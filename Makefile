@@ -1,5 +1,5 @@
 # What is done by hand often. .ci/run is what must pass.
-.PHONY: test race invariants lint fuzz crash power flip long bench cover demo ci
+.PHONY: test race invariants lint fuzz crash power flip long bench cover ci
 
 N ?= 1000
 FUZZTIME ?= 30s
@@ -48,9 +48,6 @@ bench: ## benchmarks that match BENCH
 cover: ## coverage of everything by everything, as a page
 	go test -coverpkg ./... -coverprofile cover.out ./...
 	go tool cover -html cover.out -o cover.html
-
-demo: ## a store's life on real data
-	go run ./cmd/tarn demo
 
 ci: ## what must pass
 	.ci/run
