@@ -10,7 +10,6 @@ import (
 	"github.com/tarndb/tarn/internal/attr"
 	"github.com/tarndb/tarn/internal/bitmap"
 	"github.com/tarndb/tarn/internal/filter"
-	"github.com/tarndb/tarn/internal/meta"
 )
 
 // maxFields is how many fields may have an index.
@@ -149,30 +148,13 @@ func (c *Collection) SetFields(ctx context.Context, fields ...string) error {
 	return c.wrap(c.persistFields(ctx, uniqueFields(fields)))
 }
 
-// persistFields makes the list durable and puts it into force. The checkpoint lock
-// keeps a checkpoint from writing the older configuration after it.
+// persistFields makes the list durable and puts it into force.
 func (c *Collection) persistFields(ctx context.Context, paths []string) error {
-	select {
-	case c.check.lock <- struct{}{}:
-		defer func() { <-c.check.lock }()
-	case <-ctx.Done():
-		return ctx.Err()
+	err := c.persistConfig(ctx, func(config *Config) { config.Fields = slices.Clone(paths) }, func() { c.fields.declare(paths) })
+	if err == nil {
+		c.fields.kick()
 	}
-	config := c.Config()
-	config.Fields = paths
-	data, err := encodeConfig(config)
-	if err != nil {
-		return err
-	}
-	if err := c.meta.Commit(meta.Update{Config: data}); err != nil {
-		return c.sticky(err)
-	}
-	c.publish.Lock()
-	c.config.Fields = slices.Clone(paths)
-	c.fields.declare(paths)
-	c.publish.Unlock()
-	c.fields.kick()
-	return nil
+	return err
 }
 
 // uniqueFields drops what is there twice, and keeps the order.

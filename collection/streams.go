@@ -154,9 +154,19 @@ func (c *Collection) replaceStream(ctx context.Context, cfg *StreamingConfig) (*
 	return s, err
 }
 
-// persistStreaming makes cfg durable and puts it into force. The checkpoint lock
-// keeps a checkpoint from writing the older configuration after it.
+// persistStreaming makes cfg durable and puts it into force.
 func (c *Collection) persistStreaming(ctx context.Context, cfg *StreamingConfig) error {
+	err := c.persistConfig(ctx, func(config *Config) { config.Streaming = cfg }, func() {})
+	if err == nil {
+		c.sync.changed.broadcast()
+	}
+	return err
+}
+
+// persistConfig makes a change of the configuration durable and puts it into force,
+// together with what then does under the publication lock. The checkpoint lock keeps
+// a checkpoint from writing the older configuration after it. The caller holds admin.
+func (c *Collection) persistConfig(ctx context.Context, change func(*Config), then func()) error {
 	select {
 	case c.check.lock <- struct{}{}:
 		defer func() { <-c.check.lock }()
@@ -167,7 +177,7 @@ func (c *Collection) persistStreaming(ctx context.Context, cfg *StreamingConfig)
 		return err
 	}
 	config := c.Config()
-	config.Streaming = cfg
+	change(&config)
 	data, err := encodeConfig(config)
 	if err != nil {
 		return err
@@ -176,9 +186,9 @@ func (c *Collection) persistStreaming(ctx context.Context, cfg *StreamingConfig)
 		return c.sticky(err)
 	}
 	c.publish.Lock()
-	c.config.Streaming = cfg
+	change(&c.config)
+	then()
 	c.publish.Unlock()
-	c.sync.changed.broadcast()
 	return nil
 }
 
