@@ -1,16 +1,20 @@
-// Command peers measures Tarn beside other stores, one thread each, in turn, and
-// writes ../RESULTS.md.
+// Command peers measures Tarn, beside other stores where there are such, and writes
+// ../RESULTS.md.
 //
 //	                         ┌─> peers.py hnswlib ┐
 //	measure ── A B A B ──────┼─> peers.py faiss   ├── rows, seconds ──> judge ──> results/*.json
 //	 (rounds, beams)         └─> peers serve      ┘                                   │
-//	                              (Tarn's public Search)                  report ──> ../RESULTS.md, ../plots
+//	                              (Tarn's public Search)                  report ──> ../results/graph.md, ../plots
+//	repeat ── go test -bench, go run, as the fragment says ──> ../results/*.md
+//	assemble ── ../results/*.md, in the order of sections ──> ../RESULTS.md
 //
 // Use, from this folder:
 //
+//	TARN_DATA=folder go run . all              everything
 //	TARN_DATA=folder go run . graph            search, build and memory on all sets
 //	TARN_DATA=folder go run . graph -set NAME  on one of them
-//	go run . report                            tables and plots anew from results/
+//	go run . repeat SECTION                    the commands in ../results/SECTION.md
+//	go run . report                            tables, plots and page anew from what is there
 //	go run . profile NAME FILE                 where Tarn's searches spend their time
 //
 // Python's libraries, of the versions in requirements.txt, are put into .venv, and
@@ -22,7 +26,8 @@
 //	    distance.
 //	I2  Ratios are of one round: what one contender was measured by, the others were
 //	    within the same second. The median over the rounds is quoted.
-//	I3  A section of RESULTS.md is replaced as a whole, the others stay.
+//	I3  RESULTS.md is its fragments and nothing else; a section is replaced as a
+//	    whole, or between the marks of a run, and the others stay.
 //
 // Concurrency: contenders are processes, of which one works at a time.
 //

@@ -18,7 +18,12 @@ func main() {
 	}
 }
 
-const usage = "use: peers graph [-set NAME] [-rounds N] [-only search|build|prepare] | peers report | peers profile SET FILE"
+const usage = `use:
+	peers all                measure every part and write RESULTS.md
+	peers graph [-set NAME] [-rounds N] [-only search|build|prepare]
+	peers repeat SECTION     run the commands in results/SECTION.md of bench again
+	peers report             put RESULTS.md and the plots together anew
+	peers profile SET FILE   where Tarn's searches spend their time`
 
 func command(args []string) error {
 	if len(args) == 0 {
@@ -32,8 +37,15 @@ func command(args []string) error {
 		return serve(args[1], args[2])
 	case "graph":
 		return graph(args[1:])
+	case "all":
+		return all()
+	case "repeat":
+		if len(args) != 2 {
+			return errors.New(usage)
+		}
+		return repeat(args[1])
 	case "report":
-		return report()
+		return graphReport()
 	case "profile":
 		if len(args) != 3 {
 			return errors.New(usage)
@@ -66,7 +78,34 @@ func graph(args []string) error {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	return report()
+	return graphReport()
+}
+
+// all measures every part, in the page's order.
+func all() error {
+	for _, section := range sections {
+		if err := measured(section); err != nil {
+			return fmt.Errorf("%s: %w", section, err)
+		}
+	}
+	return nil
+}
+
+// measured measures one section anew: by its own command, or by those in its
+// fragment.
+func measured(section string) error {
+	switch section {
+	case "graph":
+		if os.Getenv(data.Folder) == "" {
+			fmt.Println("graph: left as it is, it needs", data.Folder)
+			return nil
+		}
+		return graph(nil)
+	}
+	if err := repeat(section); !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil // nobody has written that fragment yet
 }
 
 func measure(name, only string, rounds, rows, builds int) error {

@@ -3,22 +3,16 @@ package main
 import (
 	"fmt"
 	"math"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/tarndb/tarn/bench/internal/data"
 )
 
-const (
-	resultsFile = "../RESULTS.md"
-	plotsFolder = "../plots"
-)
-
 var recallMarks = []float64{0.90, 0.95, 0.99, 0.995, 0.999}
 
-// report writes the graph section and its plots from results/.
-func report() error {
+// graphReport writes the graph's section and its plots from results/.
+func graphReport() error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "## The graph, beside others\n\n"+
 		"k = 10, M = %d, efConstruction = %d, one thread, queries per second at equal recall@10, by interpolation between\n"+
@@ -37,7 +31,7 @@ func report() error {
 		}
 		f.write(&b)
 	}
-	return replaceSection(resultsFile, "graph", b.String())
+	return writeFragment("graph", b.String())
 }
 
 func (f *figures) write(b *strings.Builder) {
@@ -144,24 +138,4 @@ func (f *figures) writeMemory(b *strings.Builder) {
 		fmt.Fprintf(b, " %.0f MiB |", float64(f.Anonymous[name])/(1<<20))
 	}
 	fmt.Fprintf(b, " **%.2f** |\n", float64(f.Anonymous["tarn"])/float64(f.Anonymous["hnswlib"]))
-}
-
-// replaceSection puts a section into a file between its marks, at the end if it is
-// not there yet.
-func replaceSection(path, section, text string) error {
-	old, err := os.ReadFile(path)
-	if err != nil && !os.IsNotExist(err) {
-		return err
-	}
-	from, to := "<!-- "+section+": written by bench/peers -->\n", "<!-- end of "+section+" -->\n"
-	whole := from + text + to
-	before, rest, found := strings.Cut(string(old), from)
-	if !found {
-		return os.WriteFile(path, append(old, "\n"+whole...), 0o644)
-	}
-	_, after, found := strings.Cut(rest, to)
-	if !found {
-		return fmt.Errorf("%s: section %s has no end", path, section)
-	}
-	return os.WriteFile(path, []byte(before+whole+after), 0o644)
 }
