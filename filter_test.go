@@ -189,7 +189,7 @@ func TestFilteredAnswersAreThoseOfTheNaiveEvaluator(t *testing.T) {
 				if round == 3 {
 					w.reopen(t)
 				}
-				for range 12 {
+				for range unlessShort(12, 5) {
 					w.requireFiltered(t, r, someCondition(r, 3))
 				}
 			}
@@ -524,7 +524,7 @@ func TestRecallUnderFiltersOfAllSharesHoldsWithAndWithoutWrites(t *testing.T) {
 		})
 		for _, share := range []float64{0.9, 0.5, 0.39, 0.25, 0.1, 0.05, 0.01, 0.001} {
 			hits, of := 0, 0
-			for range 40 {
+			for range unlessShort(40, 15) {
 				q, f := vector(r, wide), tarn.WithFilter(tarn.Lt("share", share))
 				exact, err := w.c.Search(ctx, q, k, f, tarn.WithExact())
 				require.NoError(t, err)

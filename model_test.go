@@ -71,9 +71,10 @@ func TestAnyRunOfOperationsEqualsAMap(t *testing.T) {
 	}
 }
 
-// unlessShort is n, or less where go test -short asks for less.
+// unlessShort is n, or less where go test -short asks for less, or the race
+// detector makes each step ten times as slow.
 func unlessShort(n, less int) int {
-	if testing.Short() {
+	if testing.Short() || raceOn {
 		return less
 	}
 	return n

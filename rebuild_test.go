@@ -143,6 +143,9 @@ func (w *world) check(t testing.TB) {
 	require.Equal(t, len(w.have), st.Points)
 	require.Equal(t, st.Points, st.InGraph+st.InDelta)
 	for id, p := range w.have {
+		if raceOn && w.r.IntN(4) > 0 { // some of them: the rest costs minutes there
+			continue
+		}
 		got, err := w.c.Get(ctx, id)
 		require.NoError(t, err)
 		require.Equal(t, p.Vector, got.Vector)

@@ -12,6 +12,7 @@ import (
 	"github.com/tarndb/tarn/internal/kernel"
 )
 
+// TestReal logs what a real set gives: TARN_DATA names the folder, TARN_SET the set.
 func TestReal(t *testing.T) {
 	d := loadDataset(t, os.Getenv("TARN_SET"))
 	if n, _ := strconv.Atoi(os.Getenv("TARN_N")); n > 0 {
@@ -30,6 +31,18 @@ func TestReal(t *testing.T) {
 	t.Logf("build %.0f/s", float64(len(d.base))/time.Since(start).Seconds())
 	var q kernel.Query
 	var out []kernel.Candidate
+	above := 0 // distances on the layers above 0, the same for every beam
+	for _, v := range d.queries {
+		q.Set(cfg.Metric, v)
+		w := g.acquire()
+		at, _, ok := w.enter(g, &q)
+		require.True(t, ok)
+		_, err := w.approach(ctx, g, &q, at)
+		require.NoError(t, err)
+		above += w.evals
+		g.release(w)
+	}
+	t.Logf("distances above layer 0: %.0f a search", float64(above)/float64(len(d.queries)))
 	for _, ef := range []int{10, 20, 40, 64, 100, 200, 400} {
 		sum := 0.0
 		evals := g.evals.Load()
