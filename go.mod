@@ -4,7 +4,6 @@ go 1.25.0
 
 require (
 	github.com/RoaringBitmap/roaring/v2 v2.30.0 // library: the sets of slots of field indexes, in internal/attr and collection
-	github.com/cespare/xxhash/v2 v2.3.0 // library: 64-bit digests, of the live sidecar entries and of the places in sources
 	github.com/coder/hnsw v0.6.1 // library: EngineCoder, the baseline behind hnsw/coder
 	github.com/edsrzf/mmap-go v1.2.0 // library: maps files, in internal/vfs only
 	github.com/klauspost/compress v1.20.3 // library: s2 for the blocks of a backup, in internal/archive only

@@ -38,7 +38,6 @@ var outside = map[string][]string{
 	"go.etcd.io/bbolt":                    {"internal/meta"},
 	"github.com/edsrzf/mmap-go":           {"internal/vfs"},
 	"github.com/coder/hnsw":               {"hnsw/coder", "bench"},
-	"github.com/cespare/xxhash/v2":        {"internal/meta", "internal/vecfile"},
 	"github.com/klauspost/compress":       {"internal/archive"},
 	"golang.org/x/sys":                    {"internal/kernel", "internal/vfs"},
 	"gonum.org/v1/plot":                   {"cmd"},

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"math/bits"
 
-	"github.com/cespare/xxhash/v2"
-
 	"github.com/tarndb/tarn/internal/bitmap"
 	"github.com/tarndb/tarn/internal/codec"
 )
@@ -172,7 +170,7 @@ func (t *tally) remove(source string, offset uint64) {
 }
 
 func positionHash(source string, offset uint64) uint64 {
-	return xxhash.Sum64(binary.LittleEndian.AppendUint64([]byte(source), offset))
+	return codec.Hash(binary.LittleEndian.AppendUint64([]byte(source), offset))
 }
 
 func (t *tally) encode() []byte {

@@ -3,9 +3,8 @@ package vecfile
 import (
 	"math/bits"
 
-	"github.com/cespare/xxhash/v2"
-
 	"github.com/tarndb/tarn/internal/bitmap"
+	"github.com/tarndb/tarn/internal/codec"
 )
 
 // ScanIDs calls fn with the slots of live from from to to (excluded) and their
@@ -31,7 +30,7 @@ func (s *Store) Find(live *bitmap.Set, id uint64) (slot uint32, ok bool, err err
 // Digest returns the sum of the hashes of the live slots' sidecar entries.
 func (s *Store) Digest(live *bitmap.Set) (sum uint64, err error) {
 	err = s.scan(live, 0, s.reserved.Load(), func(_ uint32, row sideRow) bool {
-		sum += xxhash.Sum64(row)
+		sum += codec.Hash(row)
 		return true
 	})
 	return sum, err

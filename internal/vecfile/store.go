@@ -9,8 +9,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/cespare/xxhash/v2"
-
 	"github.com/tarndb/tarn/internal/bitmap"
 	"github.com/tarndb/tarn/internal/codec"
 	"github.com/tarndb/tarn/internal/kernel"
@@ -58,7 +56,8 @@ type Store struct {
 	failed   error // I6
 	closed   bool
 	buf      buffers
-	base     uint32 // checksum of the uuid, with which every checksum begins
+	ahead    buffers // of the run that is encoded while buf is written
+	base     uint32  // checksum of the uuid, with which every checksum begins
 }
 
 // Open opens the slot files in dir, the folder of a collection's slots, of which
@@ -179,7 +178,7 @@ func (s *Store) HasPayload(slot uint32) bool { return s.side(slot).payload() }
 
 // Hash returns a hash of a slot's sidecar entry, whose checksums cover the slot's
 // number, vector and codes.
-func (s *Store) Hash(slot uint32) uint64 { return xxhash.Sum64(s.side(slot)) }
+func (s *Store) Hash(slot uint32) uint64 { return codec.Hash(s.side(slot)) }
 
 // Close unmaps and closes everything, without syncing. No reader may be left.
 func (s *Store) Close() error {
