@@ -51,13 +51,23 @@ func (c *Collection) newOps(points []Point) ([]op, error) {
 // lastPerName drops, in place, every operation that a later one on the same id or
 // key makes void.
 func lastPerName(ops []op) []op {
-	if len(ops) < 2 {
+	if len(ops) < 2 || ascending(ops) {
 		return ops
 	}
 	if ops[0].key != "" {
 		return lastPer(ops, func(o *op) string { return o.key })
 	}
 	return lastPer(ops, func(o *op) uint64 { return o.id })
+}
+
+// ascending reports whether all names are ids, each above the one before it.
+func ascending(ops []op) bool {
+	for i := 1; i < len(ops); i++ {
+		if ops[i].key != "" || ops[i].id <= ops[i-1].id {
+			return false
+		}
+	}
+	return ops[0].key == ""
 }
 
 func lastPer[K comparable](ops []op, name func(*op) K) []op {

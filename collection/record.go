@@ -4,8 +4,10 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/tarndb/tarn/internal/codec"
+	"github.com/tarndb/tarn/internal/vfs"
 )
 
 // recordOps is the kind of the log's frames that hold a batch of operations.
@@ -48,7 +50,7 @@ type record struct {
 	pos *position // nil: none
 }
 
-// recordSize is what appendRecord appends.
+// recordSize is what encode returns.
 func recordSize(r *record, dim int) int {
 	n := recordFixed
 	if r.pos != nil {
@@ -83,22 +85,51 @@ func opSize(o *op, dim int) int {
 //
 // Payload length 0xFFFFFFFF: the point has no payload. Key length 0: the collection
 // names points by id.
-func appendRecord(dst []byte, r *record) []byte {
+//
+// encode returns a record in parts, the vectors being those of the operations. They
+// are valid until the next call.
+func (e *encoder) encode(r *record) [][]byte {
 	le := binary.LittleEndian
-	dst = le.AppendUint32(dst, uint32(len(r.ops)))
+	b, from := slices.Grow(e.fixed[:0], recordSize(r, 0)), 0
+	e.parts = e.parts[:0]
+	b = le.AppendUint32(b, uint32(len(r.ops)))
 	if r.pos == nil {
-		dst = le.AppendUint16(dst, math.MaxUint16)
+		b = le.AppendUint16(b, math.MaxUint16)
 	} else {
-		dst = le.AppendUint16(dst, uint16(len(r.pos.source)))
-		dst = append(dst, r.pos.source...)
-		dst = le.AppendUint64(dst, r.pos.offset)
+		b = le.AppendUint16(b, uint16(len(r.pos.source)))
+		b = append(b, r.pos.source...)
+		b = le.AppendUint64(b, r.pos.offset)
 	}
 	for i := range r.ops {
-		dst = appendOp(dst, &r.ops[i])
+		o := &r.ops[i]
+		b = appendOp(b, o)
+		if raw, ok := vfs.Bytes(o.vector); ok {
+			e.parts = append(e.parts, b[from:], raw)
+			from = len(b)
+		} else {
+			for _, x := range o.vector {
+				b = le.AppendUint32(b, math.Float32bits(x))
+			}
+		}
+		b = append(append(b, o.payload...), o.key...)
 	}
-	return dst
+	e.parts = append(e.parts, b[from:])
+	if cap(b) <= keptBuffer {
+		e.fixed = b
+	}
+	return e.parts
 }
 
+// encoder keeps the memory of a record's encoding for the next one.
+type encoder struct {
+	fixed []byte // all but the vectors
+	parts [][]byte
+}
+
+// keptBuffer is the largest that is kept.
+const keptBuffer = 4 << 20
+
+// appendOp appends what stands before an operation's vector.
 func appendOp(dst []byte, o *op) []byte {
 	le := binary.LittleEndian
 	kind := byte(opUpsert)
@@ -113,14 +144,10 @@ func appendOp(dst []byte, o *op) []byte {
 	dst = le.AppendUint32(dst, o.slot)
 	dst = le.AppendUint32(dst, o.old)
 	dst = le.AppendUint64(dst, o.id)
-	dst = le.AppendUint32(dst, n)
-	for _, x := range o.vector {
-		dst = le.AppendUint32(dst, math.Float32bits(x))
-	}
-	return append(append(dst, o.payload...), o.key...)
+	return le.AppendUint32(dst, n)
 }
 
-// decodeRecord reads what appendRecord wrote. Payloads are copied, so data may
+// decodeRecord reads what encode wrote. Payloads are copied, so data may
 // be reused.
 func decodeRecord(data []byte, dim int) (*record, error) {
 	c := codec.NewCursor(data)
@@ -174,6 +201,10 @@ func decodeOp(c *codec.Cursor, dim int) (op, error) {
 		return o, wrapRecord(err)
 	}
 	o.vector = make([]float32, dim)
+	if into, ok := vfs.Bytes(o.vector); ok {
+		copy(into, raw)
+		return o, nil
+	}
 	for i := range o.vector {
 		o.vector[i] = math.Float32frombits(binary.LittleEndian.Uint32(raw[4*i:]))
 	}

@@ -163,12 +163,10 @@ func (c *Collection) logAndApply(w *write) error {
 		return err
 	}
 	c.hook("write: before log")
-	buf := appendRecord(c.buffers.record[:0], &w.record)
-	if cap(buf) <= keptBuffer {
-		c.buffers.record = buf
-	}
-	lsn, err := c.wal.Append(recordOps, buf)
+	written := c.writeSlotsBeside(w)
+	lsn, err := c.appendLog(&w.record)
 	if err != nil {
+		written(false)
 		c.slots.giveBack(slots)
 		if errors.Is(err, vfs.ErrFailed) {
 			return c.fail(err)
@@ -183,7 +181,7 @@ func (c *Collection) logAndApply(w *write) error {
 		}
 	}()
 	c.hook("write: after log")
-	if err := c.writeSlots(w.ops, lsn); err != nil {
+	if err := written(true); err != nil {
 		applied = true // as far as it will be
 		return c.fail(fmt.Errorf("%w: the log has the write, the slot files do not: %w", vfs.ErrFailed, err))
 	}
@@ -198,14 +196,41 @@ func (c *Collection) logAndApply(w *write) error {
 	return nil
 }
 
-// keptBuffer is the largest buffer that is kept for the next write.
-const keptBuffer = 4 << 20
-
 // buffers are reused under the writer lock.
 type buffers struct {
-	record  []byte
+	record  encoder
 	slots   []uint32
 	entries []vecfile.Entry
+}
+
+// appendLog encodes a record and appends it to the log.
+func (c *Collection) appendLog(r *record) (lsn uint64, err error) {
+	parts := c.buffers.record.encode(r)
+	defer clear(parts) // the vectors are the caller's
+	return c.wal.Append(recordOps, parts...)
+}
+
+// besideBytes is from which size on a batch is written to its slots while it is
+// written to the log. The slots are new: until the batch is published nothing
+// reaches them, whatever becomes of the log's part.
+const besideBytes = 256 << 10
+
+// writeSlotsBeside begins to write the slots of a large batch. The function that it
+// returns must be called; it ends when they are written, begins with them only now
+// if the batch is small and logged, and says how it went.
+func (c *Collection) writeSlotsBeside(w *write) func(logged bool) error {
+	lsn := c.wal.Last() + 1 // the writer lock is held
+	if recordSize(&w.record, c.config.Dim) < besideBytes {
+		return func(logged bool) error {
+			if !logged {
+				return nil
+			}
+			return c.writeSlots(w.ops, lsn)
+		}
+	}
+	done := make(chan error, 1)
+	go func() { done <- c.writeSlots(w.ops, lsn) }()
+	return func(bool) error { return <-done }
 }
 
 func (c *Collection) giveSlots(ops []op) ([]uint32, error) {

@@ -33,22 +33,49 @@ func (l *Log) Append(kind byte, parts ...[]byte) (lsn uint64, err error) {
 		return 0, fmt.Errorf("wal: append record %d: %w", lsn, err)
 	}
 	seg := l.segments[len(l.segments)-1]
-	l.buf = appendFrame(l.buf[:0], seg.seed, frame{lsn: lsn, durable: l.durable.Load(), kind: kind}, parts)
-	size := int64(len(l.buf))
-	invariant.Check(size == frameSize(n) && seg.last()+1 == lsn, "record %d does not follow %d", lsn, seg.last())
-	wrote, err := l.active.WriteAt(l.buf, seg.end)
-	if cap(l.buf) > keepBuffer {
-		l.buf = nil
-	}
+	size := frameSize(n)
+	invariant.Check(seg.last()+1 == lsn, "record %d does not follow %d", lsn, seg.last())
+	wrote, err := l.writeFrame(seg, frame{lsn: lsn, durable: l.durable.Load(), kind: kind}, parts, n)
 	if err != nil {
-		return 0, fmt.Errorf("wal: append record %d: %w", lsn, l.undo(size, int64(wrote), err))
+		return 0, fmt.Errorf("wal: append record %d: %w", lsn, l.undo(size, wrote, err))
 	}
+	invariant.Check(wrote == size, "record %d has %d bytes, not %d", lsn, wrote, size)
+	if size >= writeBackFrom {
+		l.active.WriteBack(seg.end, size)
+	}
+	l.grew = true
 	seg.end += size
 	seg.ends = append(seg.ends, uint32(seg.end))
 	l.size.Add(size)
 	l.last.Store(lsn)
 	l.ahead.progress(l, seg)
 	return lsn, nil
+}
+
+// writeFrame writes a frame at the segment's end, a large one in pieces, so that they
+// are in the processor's cache when the system copies them. It is a frame only when
+// its last byte is there.
+func (l *Log) writeFrame(seg *segment, f frame, parts [][]byte, n int) (wrote int64, err error) {
+	l.buf = appendHead(l.buf[:0], seg.seed, f, parts)
+	flush := func() error {
+		n, err := l.active.WriteAt(l.buf, seg.end+wrote)
+		wrote += int64(n)
+		l.buf = l.buf[:0]
+		return err
+	}
+	for _, p := range parts {
+		for len(p) > 0 {
+			k := min(len(p), pieceBytes-len(l.buf))
+			l.buf = append(l.buf, p[:k]...)
+			if p = p[k:]; len(l.buf) == pieceBytes {
+				if err := flush(); err != nil {
+					return wrote, err
+				}
+			}
+		}
+	}
+	l.buf = append(l.buf, frameTail(n)...)
+	return wrote, flush()
 }
 
 // room makes sure that the active segment takes a frame of that size.

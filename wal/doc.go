@@ -38,7 +38,8 @@
 //	    was acknowledged anything from: it is made anew before its first frame.
 //	I10 Open writes nothing before all that it needs was read and found good, nothing
 //	    if it is read-only, and nothing if the checkpoint covers the last record and
-//	    nothing is torn. Close writes nothing that was not appended.
+//	    nothing is torn. Close writes nothing that was not appended; after an Append it
+//	    cuts off the zeros that were written ahead, which the next Open would read.
 //	I11 A segment is removed only by Advance, only if a durable checkpoint covers it
 //	    whole, and never the active one. So one that begins at or before
 //	    checkpoint + 1 always exists.

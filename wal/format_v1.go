@@ -108,8 +108,8 @@ func frameSize(n int) int64 {
 	return (int64(frameHead) + int64(n) + 1 + frameAlign - 1) &^ (frameAlign - 1)
 }
 
-// appendFrame appends the frame of a record, whose payload is the parts in order.
-func appendFrame(b []byte, seed uint32, f frame, parts [][]byte) []byte {
+// appendHead appends the head of a frame whose payload is the parts in order.
+func appendHead(b []byte, seed uint32, f frame, parts [][]byte) []byte {
 	le := binary.LittleEndian
 	start := len(b)
 	f.sum, f.length = seed, 0
@@ -122,15 +122,16 @@ func appendFrame(b []byte, seed uint32, f frame, parts [][]byte) []byte {
 	b = le.AppendUint64(b, f.lsn)
 	b = le.AppendUint64(b, f.durable)
 	b = append(b, f.kind, 0, 0, 0)
-	b = le.AppendUint32(b, codec.CRCUpdate(seed, b[start:]))
-	for _, p := range parts {
-		b = append(b, p...)
-	}
-	for end := start + int(frameSize(f.length)) - 1; len(b) < end; {
-		b = append(b, 0)
-	}
-	return append(b, frameEnd)
+	return le.AppendUint32(b, codec.CRCUpdate(seed, b[start:]))
 }
+
+// frameTail returns what follows n bytes of payload.
+func frameTail(n int) []byte {
+	pad := int(frameSize(n)) - frameHead - n
+	return frameEnds[frameAlign-pad:]
+}
+
+var frameEnds = [frameAlign]byte{frameAlign - 1: frameEnd}
 
 // decodeHead reads a frame's head; ok is false if the bytes are none.
 func decodeHead(b []byte, seed uint32) (f frame, ok bool) {

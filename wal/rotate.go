@@ -26,7 +26,7 @@ func (l *Log) rotate(frame int64) error {
 		return l.replace(frame) // its successor would have its name, and say of it what holds of its predecessor
 	}
 	seg := &segment{header: header{uuid: l.opts.UUID, first: old.last() + 1, prevEnd: old.end}}
-	if err := l.install(seg, old.size*growth, frame); err != nil {
+	if err := l.install(seg, l.nextSize(old.size*growth), frame); err != nil {
 		return err
 	}
 	l.segments = append(l.segments, seg)
@@ -44,12 +44,21 @@ func (l *Log) again(frame int64) error {
 func (l *Log) replace(frame int64) error {
 	old := l.segments[len(l.segments)-1]
 	seg := &segment{header: old.header}
-	if err := l.install(seg, old.size, frame); err != nil {
+	if err := l.install(seg, l.nextSize(old.size), frame); err != nil {
 		return err
 	}
 	l.segments[len(l.segments)-1] = seg
 	l.remake = false
 	return nil
+}
+
+// nextSize is how large the next segment is made. The first of a process is small,
+// for nothing of it was filled ahead.
+func (l *Log) nextSize(size int64) int64 {
+	if !l.grew {
+		return firstSize
+	}
+	return max(size, firstSize)
 }
 
 // install makes seg, whose header is set, the active file.

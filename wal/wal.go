@@ -20,9 +20,10 @@ const (
 
 	minSegmentSize = headerBlock + 4096
 	maxSegmentSize = 1 << 30
-	firstSize      = 64 << 10 // of a log's first segment
-	growth         = 4        // the next segment is that many times larger, up to SegmentSize
-	keepBuffer     = 4 << 20  // a larger one is let go of after its record
+	firstSize      = 64 << 10  // of a log's first segment
+	growth         = 4         // the next segment is that many times larger, up to SegmentSize
+	pieceBytes     = 256 << 10 // what is written of a frame at a time
+	writeBackFrom  = 64 << 10  // a frame of that size starts on its way to the disk before the fsync
 )
 
 var (
@@ -77,9 +78,10 @@ type Log struct {
 	segments   []*segment // by LSN; the last one is active
 	garbage    []string   // segments that a checkpoint covers, not removed yet
 	checkpoint uint64     // of the last Advance, or of Open
-	buf        []byte     // the frame being written
+	buf        []byte     // a piece of the frame that is being written
 	dirty      int64      // bytes after the active segment's end that a failed write may have left
 	remake     bool       // the active segment is empty and an earlier process made it (I9)
+	grew       bool       // a record was appended
 	closed     bool
 
 	// syncing is held during every fsync of a segment: an error is reported once,
@@ -143,6 +145,19 @@ func (l *Log) writable() error {
 	return l.Failed()
 }
 
+// trim cuts the zeros off that were written ahead, which the next Open would read
+// all, if this process appended anything. Nothing depends on it: frames end before.
+func (l *Log) trim() {
+	seg := l.segments[len(l.segments)-1]
+	end := (seg.end + headerBlock - 1) / headerBlock * headerBlock
+	if !l.grew || end >= seg.size || l.dirty > 0 {
+		return
+	}
+	if err := l.active.Truncate(end); err != nil {
+		l.opts.Logger.Warn("log segment keeps its length", "file", seg.name, "error", err)
+	}
+}
+
 // Close makes what was appended durable and releases the log; a log that has
 // failed is only released. A second Close does nothing.
 func (l *Log) Close() error {
@@ -157,7 +172,9 @@ func (l *Log) Close() error {
 	defer l.syncing.Unlock()
 	var err error
 	if !l.opts.ReadOnly && l.Failed() == nil {
-		err = l.syncActive()
+		if err = l.syncActive(); err == nil {
+			l.trim()
+		}
 	}
 	if l.active != nil {
 		err = errors.Join(err, l.active.Close())

@@ -72,7 +72,7 @@ func encodeRow(vec []float32, inv, sum, squares float64, dst []byte) {
 	codes := dst[headerSize:]
 	missed := quantise(vec, inv, lo, &h, codes[:len(vec)])
 	h.resid = float32(math.Sqrt(missed) * upward)
-	h.rr = float32(float64(h.scale) * float64(h.scale) * float64(codeSquares(codes[:len(vec)], h.zero)))
+	h.rr = float32(float64(h.scale) * float64(h.scale) * float64(codeSquares(codes[:len(vec)], h.zero, h.sum)))
 	for i := len(vec); i < len(codes); i++ {
 		codes[i] = padCode
 	}
@@ -173,18 +173,28 @@ func alignedBytes(n int) []byte {
 	return b[off : off+n : off+n]
 }
 
-// codeSquares returns the sum of the squares of codes less zero.
-func codeSquares(codes []byte, zero int32) int64 {
-	var s0, s1 int64
-	for len(codes) >= 2 {
-		a, b := int32(int8(codes[0]))-zero, int32(int8(codes[1]))-zero
-		s0 += int64(a * a)
-		s1 += int64(b * b)
-		codes = codes[2:]
+// squareOf has the square of each code.
+var squareOf = func() (t [256]uint16) {
+	for i := range t {
+		c := int(int8(i))
+		t[i] = uint16(c * c)
+	}
+	return t
+}()
+
+// codeSquares returns the sum of the squares of codes less zero; sum is that of the
+// codes.
+func codeSquares(codes []byte, zero, sum int32) int64 {
+	n, z := int64(len(codes)), int64(zero)
+	var s0, s1 uint64
+	for len(codes) >= 8 {
+		c := codes[:8:8]
+		s0 += uint64(squareOf[c[0]]) + uint64(squareOf[c[1]]) + uint64(squareOf[c[2]]) + uint64(squareOf[c[3]])
+		s1 += uint64(squareOf[c[4]]) + uint64(squareOf[c[5]]) + uint64(squareOf[c[6]]) + uint64(squareOf[c[7]])
+		codes = codes[8:]
 	}
 	for _, c := range codes {
-		a := int32(int8(c)) - zero
-		s0 += int64(a * a)
+		s0 += uint64(squareOf[c])
 	}
-	return s0 + s1
+	return int64(s0+s1) - 2*z*int64(sum) + n*z*z
 }

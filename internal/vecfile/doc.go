@@ -39,5 +39,5 @@
 // reaches them. Close runs alone. Lock order: syncing, mu.
 //
 // What it does not do: know which slots are live, log, index, or repair vectors.
-// It starts no goroutine.
+// The only goroutine that it starts is one that encodes for Write and ends with it.
 package vecfile

@@ -41,7 +41,15 @@ type slotFile struct {
 
 // grown returns the size to which a file of size bytes that needs need bytes is
 // grown: by extents that double with the file up to maxExtent, so that a small
-// collection stays small on disk and a large one is rarely grown.
+// collection stays small on disk and a large one is rarely grown. A chunk that is
+// not the first begins with the largest extent.
+func (f *slotFile) grown(need, whole int64) int64 {
+	if f.chunk > 0 {
+		need = max(need, min(maxExtent, whole))
+	}
+	return grown(f.size, need, whole)
+}
+
 func grown(size, need, whole int64) int64 {
 	whole = pages(whole)
 	if wholeFiles {
@@ -66,7 +74,7 @@ func (s *Store) allocate(f *slotFile, need int64) error {
 	}
 	f.dirty = true
 	whole := s.lay.whole(f.kind)
-	target := max(grown(f.size, need, whole), f.size)
+	target := max(f.grown(need, whole), f.size)
 	err = h.Allocate(f.backed, target-f.backed)
 	if errors.Is(err, vfs.ErrNoSpace) && max(pages(need), f.size) < target {
 		target = max(pages(need), f.size)
@@ -134,8 +142,13 @@ func (s *Store) create(f *slotFile) error {
 
 // begin writes the header of a new file.
 func (s *Store) begin(f *slotFile, h vfs.File) error {
-	size := grown(0, s.lay.end(f.kind, 1), s.lay.whole(f.kind))
-	if err := h.Allocate(0, size); err != nil {
+	size := f.grown(s.lay.end(f.kind, 1), s.lay.whole(f.kind))
+	err := h.Allocate(0, size)
+	if least := pages(s.lay.end(f.kind, 1)); errors.Is(err, vfs.ErrNoSpace) && least < size && !wholeFiles {
+		size = least
+		err = h.Allocate(0, size)
+	}
+	if err != nil {
 		return fmt.Errorf("%s: %w", f.name, err)
 	}
 	if _, err := h.WriteAt(s.header(f).encode(), 0); err != nil {

@@ -3,6 +3,7 @@ package vecfile
 import (
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/tarndb/tarn/internal/kernel"
 	"github.com/tarndb/tarn/internal/vfs"
@@ -16,8 +17,8 @@ type Entry struct {
 	Vector  []float32
 }
 
-// bufferBytes bounds the bytes of one write.
-const bufferBytes = 1 << 20
+// bufferBytes bounds the vectors of one write.
+const bufferBytes = 256 << 10
 
 // buffers holds the rows of one run on their way to the files. The padding of
 // vector rows is never written, so it stays zero.
@@ -25,9 +26,15 @@ type buffers struct {
 	run    int // rows that fit
 	rows   [kinds][]byte
 	floats []float32 // rows[vectors], as numbers
+
+	encoding sync.WaitGroup // of the goroutine that fills it
 }
 
+// init makes the buffers, once.
 func (b *buffers) init(l *layout) error {
+	if b.run > 0 {
+		return nil
+	}
 	b.run = min(max(bufferBytes/l.stride[vectors], 1), int(l.slots()))
 	for k := range kinds {
 		b.rows[k] = make([]byte, b.run*l.stride[k])
@@ -41,31 +48,50 @@ func (b *buffers) init(l *layout) error {
 
 // Write fills slots, all of them below Reserved. The caller guarantees that
 // nobody reads them: they are new, or may be reused. Consecutive slots are
-// written together. After an error the slots of the batch hold anything.
+// written together, and encoded while those before are written. After an error the
+// slots of the batch hold anything.
 func (s *Store) Write(entries []Entry) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.failed != nil {
 		return s.failed
 	}
+	n, err := s.run(entries)
+	if err != nil {
+		return err
+	}
+	now, next := &s.buf, &s.ahead
+	s.encodeRun(now, entries[:n])
 	for len(entries) > 0 {
-		n, err := s.run(entries)
-		if err != nil {
+		run, rest := entries[:n], entries[n:]
+		if n, err = s.run(rest); err != nil {
 			return err
 		}
-		if err := s.writeRun(entries[:n]); err != nil {
-			return fmt.Errorf("slots %d to %d: %w", entries[0].Slot, entries[n-1].Slot, err)
+		if n > 0 {
+			if err := next.init(&s.lay); err != nil {
+				return err
+			}
+			s.encodeBeside(next, rest[:n])
 		}
-		entries = entries[n:]
+		err := s.writeRun(now, run)
+		next.encoding.Wait()
+		if err != nil {
+			return fmt.Errorf("slots %d to %d: %w", run[0].Slot, run[len(run)-1].Slot, err)
+		}
+		entries, now, next = rest, next, now
 	}
 	return nil
+}
+
+func (s *Store) encodeBeside(b *buffers, run []Entry) {
+	b.encoding.Go(func() { s.encodeRun(b, run) })
 }
 
 // run returns how many of the entries are for consecutive slots of one chunk and
 // fit in the buffers.
 func (s *Store) run(entries []Entry) (int, error) {
-	first := entries[0].Slot
 	for i, e := range entries {
+		first := entries[0].Slot
 		if i == s.buf.run || uint64(e.Slot) != uint64(first)+uint64(i) || s.lay.chunk(e.Slot) != s.lay.chunk(first) {
 			return i, nil
 		}
@@ -79,21 +105,27 @@ func (s *Store) run(entries []Entry) (int, error) {
 	return len(entries), nil
 }
 
+// encodeRun makes the rows of a run in b.
+func (s *Store) encodeRun(b *buffers, run []Entry) {
+	for i := range run {
+		s.encode(b, i, &run[i])
+	}
+}
+
 // writeRun writes a run: the three files, then the codes in memory.
-func (s *Store) writeRun(run []Entry) error {
+func (s *Store) writeRun(b *buffers, run []Entry) error {
 	for i := range run {
 		s.checked.Remove(run[i].Slot)
-		s.encode(i, &run[i])
 	}
 	c := s.chunks[s.lay.chunk(run[0].Slot)]
 	for _, f := range c.files {
-		rows := s.buf.rows[f.kind][:len(run)*s.lay.stride[f.kind]]
+		rows := b.rows[f.kind][:len(run)*s.lay.stride[f.kind]]
 		if err := s.store(f, rows, run[0].Slot); err != nil {
 			return err
 		}
 	}
 	at := s.lay.within(run[0].Slot) * s.lay.stride[codes]
-	fresh := s.buf.rows[codes][:len(run)*s.lay.stride[codes]]
+	fresh := b.rows[codes][:len(run)*s.lay.stride[codes]]
 	if c.private != nil {
 		copy(c.private[at:], fresh)
 	}
@@ -106,10 +138,10 @@ func (s *Store) writeRun(run []Entry) error {
 	return nil
 }
 
-// encode makes the rows of an entry, as row i of the buffers.
-func (s *Store) encode(i int, e *Entry) {
-	row := func(k kind) []byte { return s.buf.rows[k][i*s.lay.stride[k] : (i+1)*s.lay.stride[k]] }
-	copy(s.buf.floats[i*s.lay.stride[vectors]/4:], e.Vector)
+// encode makes the rows of an entry, as row i of b.
+func (s *Store) encode(b *buffers, i int, e *Entry) {
+	row := func(k kind) []byte { return b.rows[k][i*s.lay.stride[k] : (i+1)*s.lay.stride[k]] }
+	copy(b.floats[i*s.lay.stride[vectors]/4:], e.Vector)
 	kernel.EncodeCode(s.lay.metric, e.Vector, row(codes))
 	sideRow(row(sidecar)).set(s.base, e.Slot, e, row(vectors), row(codes))
 }

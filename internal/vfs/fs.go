@@ -67,6 +67,10 @@ type File interface {
 	Sync() error
 	// SyncData is Sync that may leave out what reading the bytes does not need.
 	SyncData() error
+	// WriteBack begins to bring n bytes from off to the disk, where that can be asked
+	// for, so that a Sync later has less to wait for. It waits for nothing and
+	// promises nothing.
+	WriteBack(off, n int64)
 	Truncate(size int64) error
 	// Allocate makes sure that the blocks of n bytes from off exist; new ones read
 	// as zeros. The file grows if it ends before off+n.

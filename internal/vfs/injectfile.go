@@ -78,6 +78,9 @@ func (f *injectFile) Allocate(off, n int64) error {
 	return f.do(OpAllocate, off, n, func() error { return f.f.Allocate(off, n) })
 }
 
+// WriteBack has no outcome that could be another one.
+func (f *injectFile) WriteBack(off, n int64) { f.f.WriteBack(off, n) }
+
 func (f *injectFile) DropCache() error { return f.do(OpDropCache, 0, 0, f.f.DropCache) }
 
 func (f *injectFile) Map(off int64, n int, mode MapMode) (Mapping, error) {

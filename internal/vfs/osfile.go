@@ -47,6 +47,8 @@ func (o *osFile) Allocate(off, n int64) error {
 	return diskError(allocate(o.f, off, n))
 }
 
+func (o *osFile) WriteBack(off, n int64) { writeBack(o.f, off, n) }
+
 func (o *osFile) DropCache() error { return dropCache(o.f) }
 
 func (o *osFile) Map(off int64, n int, mode MapMode) (Mapping, error) {

@@ -28,5 +28,20 @@ func view[T uint32 | uint64 | float32](b []byte) ([]T, bool) {
 	return unsafe.Slice((*T)(p), len(b)/size), true
 }
 
+// littleEndian is the host's byte order, which is that of all files.
+var littleEndian = func() bool {
+	one := uint16(1)
+	return *(*byte)(unsafe.Pointer(&one)) == 1
+}()
+
+// Bytes returns v as the bytes that stand for it in a file, without a copy. ok is
+// false on a host whose byte order is another one.
+func Bytes(v []float32) (b []byte, ok bool) {
+	if !littleEndian {
+		return nil, false
+	}
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(v))), 4*len(v)), true
+}
+
 // address returns where b begins.
 func address(b []byte) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(b))) }

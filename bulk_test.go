@@ -1,0 +1,75 @@
+package tarn_test
+
+import (
+	"errors"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tarndb/tarn"
+	"github.com/tarndb/tarn/collection"
+	"github.com/tarndb/tarn/internal/vfs"
+)
+
+// A large batch goes into its slots while it goes into the log.
+
+// bulkDim makes a batch of 300 points a large one.
+const bulkDim = 384
+
+func TestB03_B06_ALargeBatchThatTheLogRefusesLeavesNothingBehind(t *testing.T) {
+	refused := errors.New("refused")
+	path := filepath.Join(t.TempDir(), "db")
+	db, disk, err := tarn.OpenInjected(path, tarn.WithKnobs(collection.Knobs{NoBackground: true, ChunkSlots: 256}))
+	require.NoError(t, err)
+	c, err := db.CreateCollection(ctx, "test", tarn.CollectionConfig{Dim: bulkDim})
+	require.NoError(t, err)
+	r := newRand(3)
+	first := points(r, 1, 300, bulkDim)
+	require.NoError(t, c.Upsert(ctx, first...))
+	for piece := range 2 {
+		f := &vfs.Fault{Ops: []vfs.Op{vfs.OpWrite}, Skip: piece, Count: 1, Err: refused, Short: func(n int) int { return n / 2 },
+			When: func(c vfs.Call) bool { return ofTheLog(c) && c.Off >= 4096 }}
+		disk.Add(f)
+		moved := points(r, 1, 300, bulkDim) // the same ids
+		require.ErrorIs(t, c.Upsert(ctx, moved...), refused)
+		require.Equal(t, 1, disk.Hits(f))
+		for _, p := range first[:5] {
+			requirePoint(t, c, p)
+		}
+	}
+	last := points(r, 1000, 300, bulkDim)
+	require.NoError(t, c.Upsert(ctx, last...))
+	killed, kdb := openCollection(t, crashCopy(t, path), nil)
+	require.Equal(t, 600, killed.Len())
+	for _, p := range append(first[:20:20], last...) {
+		requirePoint(t, killed, p)
+	}
+	requireSound(t, kdb)
+	requireSound(t, db)
+	require.NoError(t, db.Close())
+}
+
+func TestB01_ALargeBatchThatItsSlotsRefuseIsInTheLogAndSaysSo(t *testing.T) {
+	refused := errors.New("refused")
+	path := filepath.Join(t.TempDir(), "db")
+	db, disk, err := tarn.OpenInjected(path, tarn.WithKnobs(collection.Knobs{NoBackground: true}))
+	require.NoError(t, err)
+	c, err := db.CreateCollection(ctx, "test", tarn.CollectionConfig{Dim: bulkDim})
+	require.NoError(t, err)
+	disk.Add(&vfs.Fault{Ops: []vfs.Op{vfs.OpWrite}, Glob: "*.code", Skip: 1, Count: 1, Err: refused}) // after the header
+	ps := points(newRand(4), 1, 600, bulkDim)
+	err = c.Upsert(ctx, ps...)
+	require.ErrorIs(t, err, refused)
+	require.ErrorIs(t, err, tarn.ErrFailed)
+	require.Zero(t, c.Len(), "what could not be applied is not seen")
+	require.ErrorIs(t, c.Upsert(ctx, ps[0]), tarn.ErrFailed)
+	require.ErrorIs(t, db.Close(), tarn.ErrFailed)
+	c, db = openCollection(t, path, nil)
+	require.Equal(t, 600, c.Len(), "the log had it")
+	for _, p := range ps {
+		requirePoint(t, c, p)
+	}
+	requireSound(t, db)
+	require.NoError(t, db.Close())
+}
