@@ -2,9 +2,12 @@ package hnsw
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"sync/atomic"
 
+	"github.com/tarndb/tarn/internal/bitmap"
+	"github.com/tarndb/tarn/internal/codec"
 	"github.com/tarndb/tarn/internal/kernel"
 )
 
@@ -58,15 +61,52 @@ func (h *hubs) lowest() int {
 	return 0
 }
 
-// collectHubs finds the hubs of a graph that was loaded.
-func (g *Graph) collectHubs() {
+// among returns those of the slots that are hubs, each layer's being the first of
+// what it returns, and how many they are on layers 1, 2, ...
+func (g *Graph) among(slots *bitmap.Set) (hubs []uint32, counts [maxLevel]uint32) {
+	var by [maxLevel + 1][]uint32
 	nodes := g.nodes.view.Load()
-	for slot := range g.in.All() {
-		node := nodes.row(slot)
-		if node != nil && atomic.LoadUint32(&node[nodeUpper]) != 0 {
-			g.hubs.add(slot, max(1, g.cfg.level(slot)))
+	for slot := range slots.All() {
+		if node := nodes.row(slot); node != nil && atomic.LoadUint32(&node[nodeUpper]) != 0 {
+			level := max(1, g.cfg.level(slot))
+			by[level] = append(by[level], slot)
 		}
 	}
+	for level := maxLevel; level > 0; level-- {
+		hubs = append(hubs, by[level]...)
+		counts[level-1] = uint32(len(hubs))
+	}
+	return hubs, counts
+}
+
+// adopt takes the hubs of a graph that is loaded from a snapshot's section.
+func (h *hubs) adopt(data []byte, n uint32, in *bitmap.Set) error {
+	c := codec.NewCursor(data)
+	var counts [maxLevel]uint32
+	for l := range counts {
+		counts[l] = c.U32()
+		if counts[l] > n || l > 0 && counts[l] > counts[l-1] {
+			return fmt.Errorf("%w: %d hubs on layer %d of %d", codec.ErrCorrupt, counts[l], l+1, n)
+		}
+	}
+	slots := make([]uint32, n)
+	for i := range slots {
+		slots[i] = c.U32()
+		if !in.Has(slots[i]) {
+			return fmt.Errorf("%w: slot %d is a hub and not held", codec.ErrCorrupt, slots[i])
+		}
+	}
+	if err := c.Err(); err != nil {
+		return err
+	}
+	for l, count := range counts {
+		if count == 0 {
+			break
+		}
+		layer := slots[:count:count] // add copies it
+		h.layers[l+1].Store(&layer)
+	}
+	return nil
 }
 
 // approach returns what to begin layer 0 with: at, which is the entry point, and

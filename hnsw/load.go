@@ -16,8 +16,8 @@ const CheckedAtLoad = 4 << 20
 // is used. The snapshot must be the one that Save named crc, of the same uuid, and
 // for cfg's Dim and Metric; the rest of the configuration is the snapshot's.
 //
-// Of a snapshot above 4 MiB only the first page, the checksums, the entry point
-// and the in-graph bitmap are compared; the caller has Check do the rest. Until
+// Of a snapshot above 4 MiB only the first page, the checksums, the entry point,
+// the in-graph bitmap and the hubs are compared; the caller has Check do the rest. Until
 // then a damaged link may cost recall and nothing else.
 func Load(data []byte, uuid [16]byte, crc uint32, cfg Config, src Source) (*Graph, error) {
 	g, err := load(data, uuid, crc, cfg, src)
@@ -57,7 +57,10 @@ func load(data []byte, uuid [16]byte, crc uint32, cfg Config, src Source) (*Grap
 	if err != nil {
 		return nil, err
 	}
-	if err := g.hold(data[l.bits:l.sums], &h); err != nil {
+	if err := g.hold(data[l.bits:l.hubs], &h); err != nil {
+		return nil, err
+	}
+	if err := g.hubs.adopt(data[l.hubs:l.sums], h.hubs, &g.in); err != nil {
 		return nil, err
 	}
 	g.base.adopt(data[l.base : l.base+int64(h.slots)*int64(wholeLines(2*h.cfg.M))*4])
@@ -65,7 +68,6 @@ func load(data []byte, uuid [16]byte, crc uint32, cfg Config, src Source) (*Grap
 	g.upper.adopt(data[l.upper : l.upper+int64(h.uppers)*int64(wholeLines(h.cfg.M))*4])
 	g.uppers = h.uppers
 	g.entry.word.Store(h.entry)
-	g.collectHubs()
 	return g, nil
 }
 

@@ -35,9 +35,14 @@ func (g *Graph) Save(w io.Writer, uuid [16]byte) (Saved, error) {
 		h.uppers = g.uppers
 		g.levels.Unlock()
 	}
+	hubs, counts := g.among(held)
+	h.hubs = uint32(len(hubs))
 	out := &blockWriter{w: w}
 	out.write(h.append(nil, uuid))
 	s := snapshot{entry: slot, held: held, out: out}
+	for _, hub := range hubs {
+		s.hubs.Add(hub)
+	}
 	l := h.layout()
 	s.rows(l.base, g.base.view.Load(), h.slots, s.baseRow)
 	s.rows(l.nodes, g.nodes.view.Load(), h.slots, s.nodeRow)
@@ -45,6 +50,10 @@ func (g *Graph) Save(w io.Writer, uuid [16]byte) (Saved, error) {
 	out.pad(l.bits)
 	for i := range int(h.slots+63) / 64 {
 		out.write(binary.LittleEndian.AppendUint64(nil, held.Word(i)))
+	}
+	out.pad(l.hubs)
+	for _, n := range append(counts[:], hubs...) {
+		out.write(binary.LittleEndian.AppendUint32(nil, n))
 	}
 	out.pad(l.sums)
 	crc, err := out.close()
@@ -66,6 +75,7 @@ func last(s *bitmap.Set) (slot uint32) {
 type snapshot struct {
 	entry uint32
 	held  *bitmap.Set
+	hubs  bitmap.Set // of them
 	out   *blockWriter
 	buf   []byte
 }
@@ -96,8 +106,9 @@ func (s *snapshot) baseRow(row uint32, _ int, w uint32) uint32 {
 	return w
 }
 
-func (s *snapshot) nodeRow(row uint32, _ int, w uint32) uint32 {
-	if !s.held.Has(row) {
+// nodeRow leaves out the upper rows of a slot that has become a hub meanwhile.
+func (s *snapshot) nodeRow(row uint32, i int, w uint32) uint32 {
+	if !s.held.Has(row) || i == nodeUpper && !s.hubs.Has(row) {
 		return 0
 	}
 	return w

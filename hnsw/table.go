@@ -94,8 +94,13 @@ func (t *table) adopt(data []byte) {
 			}
 		}
 		words, bytes := t.memory.zeroed(size/4, len(v.chunks) == 0)
-		for i := range min(size, len(data)) / 4 {
-			words[i] = binary.LittleEndian.Uint32(data[i*4:])
+		part := data[:min(size, len(data))]
+		if from, ok := vfs.Uint32s(part); ok && littleEndian() {
+			copy(words, from)
+		} else {
+			for i := range len(part) / 4 {
+				words[i] = binary.LittleEndian.Uint32(part[i*4:])
+			}
 		}
 		v = v.with(words, bytes)
 	}
