@@ -142,31 +142,36 @@ func (c *Collection) loadFields(todo []*field, rest bitmap.Words) error {
 			valid.Add(slot)
 		}
 	}
-	found := map[string]*attr.Index{}
-	for n := r.U32(); n > 0; n-- {
-		path := string(r.Bytes(int(min(r.Uvarint(), math.MaxInt32))))
-		found[path] = attr.New()
-		if err := c.loadField(r, found[path], valid); err != nil {
-			return err
-		}
-	}
-	if err := r.Err(); err != nil {
+	found, err := readFields(r, valid, c.bg.Err)
+	if err != nil {
 		return err
 	}
 	return c.adoptFields(todo, found, valid, rest)
 }
 
-func (c *Collection) loadField(r *codec.Cursor, x *attr.Index, valid *roaring.Bitmap) error {
-	for {
-		e, ok, err := attr.Next(r)
-		if err != nil || !ok {
-			return err
-		}
-		x.Put(e, valid)
-		if err := c.bg.Err(); err != nil {
-			return err
+// readFields reads the indexes of fields.idx, of the valid slots only, until stopped
+// returns an error.
+func readFields(r *codec.Cursor, valid *roaring.Bitmap, stopped func() error) (map[string]*attr.Index, error) {
+	found := map[string]*attr.Index{}
+	for n := r.U32(); n > 0 && r.Err() == nil; n-- {
+		path := string(r.Bytes(int(min(r.Uvarint(), math.MaxInt32))))
+		x := attr.New()
+		found[path] = x
+		for {
+			e, ok, err := attr.Next(r)
+			if err == nil && ok {
+				x.Put(e, valid)
+				err = stopped()
+			}
+			if err != nil {
+				return nil, err
+			}
+			if !ok {
+				break
+			}
 		}
 	}
+	return found, r.Err()
 }
 
 // adoptFields puts loaded indexes into the place of those that only know what was

@@ -2,6 +2,7 @@ package meta
 
 import (
 	"bytes"
+	"encoding/binary"
 	"os"
 	"path/filepath"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tarndb/tarn/internal/bitmap"
+	"github.com/tarndb/tarn/internal/codec"
 )
 
 func FuzzDecodeCheckpoint(f *testing.F) {
@@ -80,5 +82,54 @@ func FuzzInspect(f *testing.F) {
 		scratch := t.TempDir()
 		copyTo(t, path, scratch, bad)
 		examineDamaged(t, scratch, want, has, "patched")
+	})
+}
+
+// FuzzSmallValues reads the values that are numbers, behind a seal that is right.
+func FuzzSmallValues(f *testing.F) {
+	var sum tally
+	sum.add("source", 7)
+	for what := range byte(5) {
+		f.Add(what, "key", []byte{})
+		f.Add(what, "key", sum.encode())
+		f.Add(what, "ssource", encodeKeyTally(3, sum))
+		f.Add(what, "", []byte{1, 2, 3, 4, 5, 6, 7, 8})
+	}
+	f.Fuzz(func(t *testing.T, what byte, key string, b []byte) {
+		var again []byte
+		var err error
+		switch what % 5 {
+		case 0:
+			var got tally
+			got, err = decodeTally(b)
+			again = got.encode()
+		case 1:
+			var next uint64
+			var got tally
+			next, got, err = decodeKeyTally(b)
+			again = encodeKeyTally(next, got)
+		case 2:
+			var n uint64
+			n, err = decodeKey([]byte(key), sealed(keys, []byte(key), b))
+			again = binary.LittleEndian.AppendUint64(nil, n)
+		case 3:
+			var n uint64
+			n, err = decodePosition([]byte(key), sealed(positions, []byte(key), b))
+			again = binary.LittleEndian.AppendUint64(nil, n)
+		default:
+			again = b
+			var source string
+			if source, err = sourceOf([]byte(key)); err == nil {
+				require.Equal(t, key, string(sourceKey(source)))
+			}
+			if value, wrong := unseal(small, []byte(key), b); wrong == nil {
+				require.Equal(t, b, sealed(small, []byte(key), value))
+			}
+		}
+		if err != nil {
+			require.ErrorIs(t, err, codec.ErrCorrupt)
+			return
+		}
+		require.True(t, bytes.Equal(b, again))
 	})
 }
