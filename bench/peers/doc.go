@@ -5,6 +5,7 @@
 //	measure ── A B A B ──────┼─> peers.py faiss   ├── rows, seconds ──> judge ──> results/*.json
 //	 (rounds, beams)         └─> peers serve      ┘                                   │
 //	                              (Tarn's public Search)                  report ──> ../results/graph.md, ../plots
+//	databases, window ── stores.py, window.py, Tarn and others of Go ──> ../results/*.md
 //	repeat ── go test -bench, go run, as the fragment says ──> ../results/*.md
 //	assemble ── ../results/*.md, in the order of sections ──> ../RESULTS.md
 //
@@ -13,12 +14,15 @@
 //	TARN_DATA=folder go run . all              everything
 //	TARN_DATA=folder go run . graph            search, build and memory on all sets
 //	TARN_DATA=folder go run . graph -set NAME  on one of them
+//	go run . databases                         stores beside each other, ingestion to kill
+//	go run . window                            recall while points come and go
 //	go run . repeat SECTION                    the commands in ../results/SECTION.md
 //	go run . report                            tables, plots and page anew from what is there
 //	go run . profile NAME FILE                 where Tarn's searches spend their time
 //
-// Python's libraries, of the versions in requirements.txt, are put into .venv, and
-// what they built into data/; neither is part of the repository.
+// Python's libraries, of the versions in requirements*.txt, are put into tarn-peers of
+// the user's cache folder, what they built into data/; neither is part of the
+// repository.
 //
 // Invariants:
 //

@@ -4,7 +4,12 @@ go 1.25.0
 
 replace github.com/tarndb/tarn => ../..
 
-require github.com/tarndb/tarn v0.0.0-00010101000000-000000000000
+require (
+	github.com/coder/hnsw v0.6.1
+	github.com/philippgille/chromem-go v0.7.0
+	github.com/tarndb/tarn v0.0.0-00010101000000-000000000000
+	golang.org/x/sys v0.46.0
+)
 
 require (
 	codeberg.org/go-fonts/liberation v0.5.0 // indirect
@@ -16,7 +21,6 @@ require (
 	github.com/bits-and-blooms/bitset v1.24.4 // indirect
 	github.com/campoy/embedmd v1.0.0 // indirect
 	github.com/chewxy/math32 v1.10.1 // indirect
-	github.com/coder/hnsw v0.6.1 // indirect
 	github.com/edsrzf/mmap-go v1.2.0 // indirect
 	github.com/golang/freetype v0.0.0-20170609003504-e2365dfdc4a0 // indirect
 	github.com/google/renameio v1.0.1 // indirect
@@ -28,7 +32,6 @@ require (
 	go.etcd.io/bbolt v1.5.0 // indirect
 	golang.org/x/exp v0.0.0-20240506185415-9bf2ced13842 // indirect
 	golang.org/x/image v0.25.0 // indirect
-	golang.org/x/sys v0.46.0 // indirect
 	golang.org/x/text v0.23.0 // indirect
 )
 

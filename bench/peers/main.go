@@ -21,6 +21,8 @@ func main() {
 const usage = `use:
 	peers all                measure every part and write RESULTS.md
 	peers graph [-set NAME] [-rounds N] [-only search|build|prepare]
+	peers databases [-n N] [-set NAME] [-only NAMES] [-kills N]
+	peers window [-n N] [-laps N] [-ef N]
 	peers repeat SECTION     run the commands in results/SECTION.md of bench again
 	peers report             put RESULTS.md and the plots together anew
 	peers profile SET FILE   where Tarn's searches spend their time`
@@ -35,8 +37,17 @@ func command(args []string) error {
 			return errors.New(usage)
 		}
 		return serve(args[1], args[2])
+	case "store":
+		if len(args) != 3 {
+			return errors.New(usage)
+		}
+		return storeProcess(args[1], args[2])
 	case "graph":
 		return graph(args[1:])
+	case "databases":
+		return databases(args[1:])
+	case "window":
+		return window(args[1:])
 	case "all":
 		return all()
 	case "repeat":
@@ -101,6 +112,10 @@ func measured(section string) error {
 			return nil
 		}
 		return graph(nil)
+	case "databases":
+		return databases(nil)
+	case "window":
+		return window(nil)
 	}
 	if err := repeat(section); !errors.Is(err, os.ErrNotExist) {
 		return err

@@ -56,7 +56,11 @@ func startRival(name, set string) (*rival, error) {
 	if err := os.MkdirAll(cache, 0o755); err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(".venv/bin/python", "peers.py", name, set, os.Getenv("TARN_DATA"), cache)
+	python, err := pythonPath()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command(python, "peers.py", name, set, os.Getenv("TARN_DATA"), cache)
 	if name == "tarn" {
 		self, err := os.Executable()
 		if err != nil {
@@ -101,14 +105,24 @@ func (r *rival) stop() error {
 	return r.cmd.Wait()
 }
 
-// venv makes .venv hold the libraries of requirements.txt.
+// pythonPath is the interpreter of the folder that Python's libraries are put into.
+func pythonPath() (string, error) {
+	cache, err := os.UserCacheDir()
+	return filepath.Join(cache, "tarn-peers", "venv", "bin", "python"), err
+}
+
+// venv makes that folder hold the libraries of requirements.txt.
 func venv() error {
-	if _, err := os.Stat(".venv/bin/python"); err != nil {
-		if err := run("python3", "-m", "venv", ".venv"); err != nil {
+	python, err := pythonPath()
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(python); err != nil {
+		if err := run("python3", "-m", "venv", filepath.Dir(filepath.Dir(python))); err != nil {
 			return err
 		}
 	}
-	return run(".venv/bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", "requirements.txt")
+	return run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", "requirements.txt")
 }
 
 func run(name string, args ...string) error {

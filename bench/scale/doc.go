@@ -4,12 +4,13 @@
 //	go run ./bench/scale                        100 000 and 1 000 000 points of 128 dimensions
 //	go run ./bench/scale -n 200000 -dim 384
 //
-//	one process per size: stream ──> delta empty ──> search ──> close ──> open ──> search
-//	                        │            │             │                    │
-//	                     durable/s    indexed/s   recall, p50, p99    first answer, memory
+//	one process per size: stream ─> delta empty ─> search ─> rebuild ─> close ─> open ─> search
+//	                        │           │            │          │         │       │
+//	                     durable/s   indexed/s   recall, times  time    disk   first answer, memory
 //
 // Points are drawn from a mixture of clusters in a space of -intrinsic dimensions, with
-// a fixed seed.
+// a fixed seed. Beside the clock stands the time of the processors, which other work on
+// the machine changes less.
 //
 // Invariants:
 //

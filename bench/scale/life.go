@@ -2,13 +2,11 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/tarndb/tarn"
@@ -58,6 +56,9 @@ func (l life) run(ctx context.Context) (f figures, err error) {
 	if err == nil {
 		err = search(ctx, c, asked, truth, &f)
 	}
+	if err == nil {
+		err = rebuild(ctx, c, &f)
+	}
 	start := time.Now()
 	if closeErr := db.Close(); err == nil {
 		err = closeErr
@@ -66,7 +67,7 @@ func (l life) run(ctx context.Context) (f figures, err error) {
 	if err != nil {
 		return f, err
 	}
-	if f.Disk, err = diskMB(path); err != nil {
+	if err := f.weigh(path); err != nil {
 		return f, err
 	}
 	return f, l.again(ctx, path, asked, &f)
@@ -79,7 +80,7 @@ func (l life) stream(ctx context.Context, c *tarn.Collection, rows [][]float32, 
 	if err != nil {
 		return err
 	}
-	start := time.Now()
+	start, busy := time.Now(), processorUS()
 	points := make([]tarn.Point, 0, batch)
 	for i, row := range rows {
 		points = append(points, tarn.Point{ID: uint64(i), Vector: row})
@@ -98,7 +99,17 @@ func (l life) stream(ctx context.Context, c *tarn.Collection, rows [][]float32, 
 		time.Sleep(10 * time.Millisecond)
 	}
 	f.IndexedPS = float64(len(rows)) / time.Since(start).Seconds()
+	f.InsertUS = (processorUS() - busy) / float64(len(rows))
 	return nil
+}
+
+// rebuild makes a second graph and throws the first away.
+func rebuild(ctx context.Context, c *tarn.Collection, f *figures) error {
+	start, busy := time.Now(), processorUS()
+	err := c.Rebuild(ctx, tarn.IndexConfig{})
+	f.RebuildS = since(start) / 1e3
+	f.RebuildUS = (processorUS() - busy) / float64(f.Points)
+	return err
 }
 
 // search asks every query once for recall and many times for its time.
@@ -115,6 +126,7 @@ func search(ctx context.Context, c *tarn.Collection, asked [][]float32, truth []
 		f.Recall += truth[i].Share(rows) / float64(len(asked))
 	}
 	took := make([]float64, searches)
+	before, busy := c.Stats().GraphDistances, processorUS()
 	for i := range took {
 		start := time.Now()
 		if _, err := c.Search(ctx, asked[i%len(asked)], k); err != nil {
@@ -122,6 +134,8 @@ func search(ctx context.Context, c *tarn.Collection, asked [][]float32, truth []
 		}
 		took[i] = float64(time.Since(start).Nanoseconds()) / 1e3
 	}
+	f.SearchUS = (processorUS() - busy) / searches
+	f.Distances = float64(c.Stats().GraphDistances-before) / searches
 	slices.Sort(took)
 	f.P50, f.P99 = took[searches/2], took[searches*99/100]
 	return nil
@@ -152,34 +166,3 @@ func (l life) again(ctx context.Context, path string, asked [][]float32, f *figu
 }
 
 func since(start time.Time) float64 { return float64(time.Since(start).Microseconds()) / 1e3 }
-
-// memoryMB reads what the system says of this process; zeros where it does not.
-func memoryMB() (anonymous, file float64) {
-	text, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		return 0, 0
-	}
-	for line := range strings.Lines(string(text)) {
-		var kb float64
-		if n, _ := fmt.Sscanf(line, "RssAnon: %f kB", &kb); n == 1 {
-			anonymous = kb / 1e3
-		} else if n, _ := fmt.Sscanf(line, "RssFile: %f kB", &kb); n == 1 {
-			file = kb / 1e3
-		}
-	}
-	return anonymous, file
-}
-
-func diskMB(path string) (mb float64, err error) {
-	err = filepath.WalkDir(path, func(_ string, e os.DirEntry, err error) error {
-		if err != nil || !e.Type().IsRegular() {
-			return err
-		}
-		info, err := e.Info()
-		if err == nil {
-			mb += float64(info.Size()) / 1e6
-		}
-		return err
-	})
-	return mb, err
-}

@@ -16,5 +16,5 @@ func TestASmallLifeIsMeasuredWhole(t *testing.T) {
 	require.Positive(t, f.Disk)
 	var out bytes.Buffer
 	compare(&out, f, f)
-	require.Equal(t, 12, bytes.Count(out.Bytes(), []byte("\n")))
+	require.Equal(t, 22, bytes.Count(out.Bytes(), []byte("\n")))
 }
