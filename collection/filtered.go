@@ -14,12 +14,12 @@ import (
 // measured, see docs/filters.md.
 //
 //	the scan costs no more than the walk it saves ──> exact scan of the m
-//	s > plainShare ──> the ordinary walk: what does not match is walked through
+//	s > PlainShare ──> the ordinary walk: what does not match is walked through
 //	else           ──> from match to match over two hops, with a wider beam, for as
 //	                   long as the scan would take
 const (
-	// plainShare is the share of matching points above which the walk is ordinary.
-	plainShare = 0.4
+	// defaultPlainShare is the share of matching points above which the walk is ordinary.
+	defaultPlainShare = 0.4
 	// walkPerEf is about how many distances a walk computes for each place of its
 	// beam, hopsPerEf what a walk over two hops costs.
 	walkPerEf = 16
@@ -56,7 +56,7 @@ func (c *Collection) scanPays(ef, there int, set bitmap.Words) bool {
 
 // plain reports whether so many match that the walk is ordinary.
 func (c *Collection) plain(there int) bool {
-	return float64(there) > plainShare*float64(c.live.Len())
+	return float64(there) > c.opts.Knobs.PlainShare*float64(c.live.Len())
 }
 
 // walk searches the graph for the nearest of set (nil: all). ok is false if a scan

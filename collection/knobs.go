@@ -3,20 +3,21 @@ package collection
 // Knobs turn what users need not know. Zero fields mean the defaults; tests and
 // benchmarks set them.
 type Knobs struct {
-	ExactThreshold  int   // live points up to which a search scans all of them; negative: none
-	DeltaLimit      int   // points in the delta above which writers wait
-	SoftLimit       int   // points in the delta above which every worker indexes, though searches run
-	FewDeaths       int   // dead or lost slots below which a graph is not worth repairing or rebuilding
-	LogSegment      int64 // bytes of a log segment
-	CheckpointBytes int64 // log bytes that start a checkpoint in the background
-	LogLimit        int64 // log bytes above which writers wait for a checkpoint
-	SnapshotChange  int   // slots of change that make a snapshot due
-	ChunkSlots      int   // slots of one chunk of the slot files, a power of two
-	CompactBytes    int64 // of slots that hold no point, from which on the collection compacts itself
-	Ring            int   // moves that a search can look back on, a power of two
-	NoFilterScan    bool  // under a filter the graph is walked however few match
-	PauseIndexer    bool  // leave everything in the delta, without limit
-	NoBackground    bool  // no checkpoints of its own
+	ExactThreshold  int     // live points up to which a search scans all of them; negative: none
+	DeltaLimit      int     // points in the delta above which writers wait
+	SoftLimit       int     // points in the delta above which every worker indexes, though searches run
+	FewDeaths       int     // dead or lost slots below which a graph is not worth repairing or rebuilding
+	LogSegment      int64   // bytes of a log segment
+	CheckpointBytes int64   // log bytes that start a checkpoint in the background
+	LogLimit        int64   // log bytes above which writers wait for a checkpoint
+	SnapshotChange  int     // slots of change that make a snapshot due
+	ChunkSlots      int     // slots of one chunk of the slot files, a power of two
+	CompactBytes    int64   // of slots that hold no point, from which on the collection compacts itself
+	Ring            int     // moves that a search can look back on, a power of two
+	NoFilterScan    bool    // under a filter the graph is walked however few match, as long as it takes
+	PlainShare      float64 // share of matching points above which the walk under a filter is ordinary; negative: always
+	PauseIndexer    bool    // leave everything in the delta, without limit
+	NoBackground    bool    // no checkpoints of its own
 
 	// Hook is called at every named step, from the goroutine that takes it.
 	Hook func(step string)
@@ -47,6 +48,9 @@ func (k Knobs) withDefaults(codeStride int) Knobs {
 		}
 	}
 	def(&k.ExactThreshold, defaultExactThreshold)
+	if k.PlainShare == 0 {
+		k.PlainShare = defaultPlainShare
+	}
 	def(&k.DeltaLimit, max(1, min(defaultDeltaPoints, defaultDeltaBytes/codeStride)))
 	def(&k.SoftLimit, min(defaultSoftLimit, k.DeltaLimit/2))
 	def(&k.FewDeaths, defaultFewDeaths)

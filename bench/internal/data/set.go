@@ -22,6 +22,9 @@ type Set struct {
 // Dim returns the dimension.
 func (s *Set) Dim() int { return len(s.Base[0]) }
 
+// Distance returns the distance of two vectors by the set's metric, of L2 the square.
+func (s *Set) Distance(a, b []float32) float64 { return distance(s.Metric, a, b) }
+
 // Head returns the set cut to its first n vectors, with the truth worked out anew.
 func (s *Set) Head(n int) *Set {
 	if n >= len(s.Base) {
