@@ -15,8 +15,10 @@ import (
 //
 //	the scan costs no more than the walk it saves ──> exact scan of the m
 //	s > PlainShare ──> the ordinary walk: what does not match is walked through
-//	else           ──> from match to match over two hops, with a wider beam, for as
-//	                   long as the scan would take
+//	else           ──> from match to match over two hops, with a wider beam
+//	around the query much less matches than everywhere ──> exact scan after all
+//
+// A walk ends with what it has found when the scan would have been done.
 const (
 	// defaultPlainShare is the share of matching points above which the walk is ordinary.
 	defaultPlainShare = 0.4
@@ -34,7 +36,7 @@ func wider(ef int) int { return ef + ef/2 }
 
 // selective is an engine that can walk from match to match.
 type selective interface {
-	SearchFiltered(ctx context.Context, q *kernel.Query, k, ef int, live *bitmap.Set, filter bitmap.Words, budget int, out []kernel.Candidate) ([]kernel.Candidate, bool, error)
+	SearchFiltered(ctx context.Context, q *kernel.Query, k, ef int, live *bitmap.Set, among hnsw.Among, out []kernel.Candidate) ([]kernel.Candidate, bool, error)
 }
 
 var _ selective = (*hnsw.Graph)(nil)
@@ -63,13 +65,17 @@ func (c *Collection) plain(there int) bool {
 // shall do it.
 func (c *Collection) walk(ctx context.Context, s *scratch, v *view, want, ef, there int, set bitmap.Words) (near []kernel.Candidate, ok bool, err error) {
 	g, can := v.graph.(selective)
-	if set == nil || !can || c.plain(there) {
+	if set == nil || !can {
 		near, err = v.graph.Search(ctx, &s.query, want, ef, &c.live, set, s.graph[:0])
 		return near, err == nil, err
 	}
-	budget := scanCost(there)
+	n := c.live.Len()
+	among := hnsw.Among{Filter: set, Share: float64(there) / float64(max(1, n)), Others: n - there, Scan: scanCost(there), Hops: !c.plain(there)}
 	if c.opts.Knobs.NoFilterScan {
-		budget = math.MaxInt
+		among.Share, among.Scan = 0, math.MaxInt32
 	}
-	return g.SearchFiltered(ctx, &s.query, want, wider(ef), &c.live, set, budget, s.graph[:0])
+	if among.Hops {
+		ef = wider(ef)
+	}
+	return g.SearchFiltered(ctx, &s.query, want, ef, &c.live, among, s.graph[:0])
 }

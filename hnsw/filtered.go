@@ -9,7 +9,8 @@ import (
 )
 
 // A search among few walks from one matching slot to the next, over slots that do
-// not match: these are stepped through and never compared.
+// not match: these are stepped through and never compared. Among many it is the
+// ordinary walk, with limits.
 //
 //	a matching slot ──> its neighbours that match            ┐
 //	                └─> those that do not ──> their neighbours ├─> compared, into the pool
@@ -27,10 +28,33 @@ const (
 	bridge = 2
 )
 
-// SearchFiltered is Search for a filter that leaves few slots. It ends with the best
-// that it has found when it has done as much as budget distances cost; ok is false
-// if that is less than k slots.
-func (g *Graph) SearchFiltered(ctx context.Context, q *kernel.Query, k, ef int, live *bitmap.Set, filter bitmap.Words, budget int, out []kernel.Candidate) (_ []kernel.Candidate, ok bool, err error) {
+// Among is a filter, and what is known of it.
+type Among struct {
+	Filter bitmap.Words
+	Share  float64 // of the live slots, that are in it; 0: not known
+	Others int     // live slots that are not
+	Scan   int     // a scan of those that are costs as much as so many distances
+	Hops   bool    // walk from match to match over two hops, not through whatever does not match
+}
+
+const (
+	// foreign is how much rarer matches must be around the query than everywhere for
+	// it to lie where nothing matches. A walk wades through all that is nearer than
+	// the first match then, or ends in a corner of what lies around.
+	foreign = 16
+	// thin is the same for what an ordinary walk has met after half of its usual work,
+	// which is many more slots.
+	thin = 4
+	// usual is about how many distances a walk without a filter computes for each
+	// place of its beam.
+	usual = 16
+)
+
+// SearchFiltered is Search for slots that are in a filter too. ok is false if a scan
+// of them shall be made instead: the query lies where nothing matches, or fewer than
+// k were found. It takes about as long as such a scan and a search without a filter
+// at most, and ends with the best that it has found by then.
+func (g *Graph) SearchFiltered(ctx context.Context, q *kernel.Query, k, ef int, live *bitmap.Set, a Among, out []kernel.Candidate) (_ []kernel.Candidate, ok bool, err error) {
 	out = out[:0]
 	w := g.acquire()
 	defer g.release(w)
@@ -42,20 +66,84 @@ func (g *Graph) SearchFiltered(ctx context.Context, q *kernel.Query, k, ef int, 
 	if err != nil {
 		return nil, false, err
 	}
-	h := hops{w: w, q: q, want: wanted{live, filter}, most: budget}
-	for limit := max(ef, k); ; limit *= 4 {
-		if err = h.walk(ctx, limit, near); err != nil {
+	ef = max(ef, k)
+	want := wanted{live, a.Filter}
+	if (a.Hops || a.Others > usual*ef) && w.abroad(near, want, a.Share) {
+		return out, false, nil
+	}
+	h := hops{w: w, q: q, want: want}
+	if a.Share > 0 {
+		w.limits = limits{most: a.Scan / 4 * 3, looked: a.Hops} // all that a walk over two hops meets matches
+		if !a.Hops {
+			half := w.evals + usual*ef/2
+			w.limits = limits{early: half, most: half + a.Scan/4*3, share: a.Share}
+		}
+	}
+	defer func() { w.limits = limits{} }()
+	for limit := ef; ; limit *= 4 {
+		if a.Hops {
+			err = h.walk(ctx, limit, near)
+		} else {
+			w.start(limit, want, near...)
+			err = w.beam(ctx, q, 0, want)
+		}
+		if err != nil {
 			return nil, false, err
 		}
-		if h.work > budget || limit >= maxBlurred || w.pool.wanted < limit || !w.blurred(g, q) {
+		if w.limits.reached || limit >= maxBlurred || w.pool.wanted < limit || !w.blurred(g, q) {
 			break
 		}
 	}
-	if w.pool.wanted < k {
+	if w.pool.wanted < k || w.limits.lost {
 		return out, false, nil
 	}
 	out, err = w.rescore(g, q, k, out)
 	return out, err == nil, err
+}
+
+// abroad reports whether much less matches around the query than everywhere. The
+// slots linked to near are looked at, and compared with nothing.
+func (w *walk) abroad(near []kernel.Candidate, want wanted, share float64) bool {
+	if len(near) < seeds/2 {
+		return false // a few slots that do not lie around the query
+	}
+	met, matching := 0, 0
+	for _, c := range near {
+		row := w.links(c.Slot, 0)
+		for i := range row {
+			link := atomic.LoadUint32(&row[i])
+			if link == 0 {
+				break
+			}
+			if met++; want.filter.Has(link - 1) {
+				matching++
+			}
+		}
+	}
+	return float64(matching*foreign) < share*float64(met)
+}
+
+// limits bound the work of a walk under a filter. The zero value bounds nothing.
+type limits struct {
+	early, most int // work, see Among: when to look at what was met, and when to end
+	share       float64
+	looked      bool
+	lost        bool // much less of it matches than everywhere
+	reached     bool // the walk was ended
+}
+
+// spent reports whether a walk that has done so much work shall end.
+func (w *walk) spent(work int) bool {
+	l := &w.limits
+	if l.most == 0 {
+		return false
+	}
+	if !l.looked && work >= l.early {
+		l.looked = true
+		l.lost = float64(w.pool.wanted*thin) < l.share*float64(len(w.pool.keys))
+	}
+	l.reached = l.lost || work >= l.most
+	return l.reached
 }
 
 // hops is one walk over two hops.
@@ -64,7 +152,6 @@ type hops struct {
 	q    *kernel.Query
 	want wanted
 	work int // distances, and what counts as such
-	most int // of them
 }
 
 // walk fills the pool, as far as the work allows.
@@ -85,7 +172,7 @@ func (h *hops) walk(ctx context.Context, limit int, near []kernel.Candidate) err
 			}
 			next = h.work + patience
 		}
-		if h.work > h.most {
+		if w.spent(h.work) {
 			return nil
 		}
 	}

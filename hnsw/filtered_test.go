@@ -54,7 +54,7 @@ func TestMatchesFarFromTheQueryAreFoundOverTwoHops(t *testing.T) {
 	for i := range 50 {
 		var q kernel.Query
 		q.Set(kernel.L2, base[i*10]) // of group 0
-		got, ok, err := g.SearchFiltered(context.Background(), &q, 10, 64, live, filter, math.MaxInt, nil)
+		got, ok, err := g.SearchFiltered(context.Background(), &q, 10, 64, live, Among{Filter: filter, Scan: math.MaxInt32, Hops: true}, nil)
 		require.NoError(t, err)
 		require.True(t, ok)
 		truth := make([]kernel.Candidate, 0, len(matches))
@@ -90,7 +90,7 @@ func kth(all []kernel.Candidate, k int) float32 {
 	return best[k-1]
 }
 
-func TestASearchOverTwoHopsEndsWithItsBudgetAndSaysWhenItFoundTooLittle(t *testing.T) {
+func TestASearchOverTwoHopsSaysWhenItFoundTooLittleAndEndsWithItsContext(t *testing.T) {
 	g, base := groups(t, 4000)
 	filter := make(bitmap.Words, len(base)/64+1)
 	for i := range base {
@@ -100,19 +100,71 @@ func TestASearchOverTwoHopsEndsWithItsBudgetAndSaysWhenItFoundTooLittle(t *testi
 	}
 	var q kernel.Query
 	q.Set(kernel.L2, base[1])
-	before := g.evals.Load()
-	got, ok, err := g.SearchFiltered(context.Background(), &q, 10, 200, nil, filter, 300, nil)
-	require.NoError(t, err)
-	require.True(t, ok)
-	require.Len(t, got, 10)
-	require.Less(t, g.evals.Load()-before, int64(300+200+200), "the budget, one hop beyond it, and the upper layers")
 	few := make(bitmap.Words, len(base)/64+1)
 	few.Add(77)
-	_, ok, err = g.SearchFiltered(context.Background(), &q, 10, 64, nil, few, math.MaxInt, nil)
+	_, ok, err := g.SearchFiltered(context.Background(), &q, 10, 64, nil, Among{Filter: few, Scan: math.MaxInt32, Hops: true}, nil)
 	require.NoError(t, err)
 	require.False(t, ok, "one slot is not ten")
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	_, _, err = g.SearchFiltered(ctx, &q, 10, 2000, nil, filter, math.MaxInt, nil)
+	_, _, err = g.SearchFiltered(ctx, &q, 10, 2000, nil, Among{Filter: filter, Scan: math.MaxInt32, Hops: true}, nil)
 	require.ErrorIs(t, err, context.Canceled)
+}
+
+// Nine tenths match, but none of the query's own group: a walk to the next group would
+// compare with all of this one.
+func TestAQueryWhereNothingMatchesIsLeftToAScanBeforeItIsWalkedAround(t *testing.T) {
+	g, base := groups(t, 20_000)
+	filter := make(bitmap.Words, len(base)/64+1)
+	matches := 0
+	for i := range base {
+		if i%10 != 0 {
+			filter.Add(uint32(i))
+			matches++
+		}
+	}
+	var q kernel.Query
+	q.Set(kernel.L2, base[0])
+	among := Among{Filter: filter, Share: 0.9, Others: len(base) - matches, Scan: matches / 3}
+	for _, hop := range []bool{false, true} {
+		among.Hops = hop
+		before := g.evals.Load()
+		_, ok, err := g.SearchFiltered(context.Background(), &q, 10, 20, nil, among, nil)
+		require.NoError(t, err)
+		require.False(t, ok, "hops: %v", hop)
+		require.Less(t, g.evals.Load()-before, int64(len(base)/10), "hops: %v", hop)
+	}
+	among.Hops, among.Share = false, 0
+	got, ok, err := g.SearchFiltered(context.Background(), &q, 10, 20, nil, among, nil)
+	require.NoError(t, err)
+	require.True(t, ok, "without limits it goes on")
+	require.Len(t, got, 10)
+	q.Set(kernel.L2, base[1])
+	among.Share = 0.9
+	got, ok, err = g.SearchFiltered(context.Background(), &q, 10, 20, nil, among, nil)
+	require.NoError(t, err)
+	require.True(t, ok, "where what matches is near it is an ordinary walk")
+	require.Equal(t, uint32(1), got[0].Slot)
+}
+
+func TestAWalkUnderAFilterIsGivenUpForWhatItMetAndEndsWithItsWork(t *testing.T) {
+	met := func(wanted, dead int) *walk {
+		w := &walk{}
+		w.pool.keys, w.pool.wanted = make([]uint64, wanted+dead), wanted
+		w.limits = limits{early: 100, most: 1000, share: 0.5}
+		return w
+	}
+	w := met(10, 90) // a tenth matches, of a half
+	require.False(t, w.spent(99))
+	require.True(t, w.spent(100))
+	require.True(t, w.limits.lost)
+	w = met(13, 87)
+	require.False(t, w.spent(100))
+	w.pool.wanted = 0 // it is looked at once
+	require.False(t, w.spent(999))
+	require.True(t, w.spent(1000))
+	require.False(t, w.limits.lost, "what it has found counts")
+	w = met(0, 10)
+	w.limits = limits{}
+	require.False(t, w.spent(math.MaxInt), "no limits")
 }

@@ -20,12 +20,13 @@ type walk struct {
 	upper *view // the layers above
 	size  uint32
 
-	seen  []uint8 // == epoch: the slot was met in this walk
-	epoch uint8
-	pool  pool
-	slots []uint32
-	dists []float32
-	evals int // distances computed
+	seen   []uint8 // == epoch: the slot was met in this walk
+	epoch  uint8
+	pool   pool
+	slots  []uint32
+	dists  []float32
+	evals  int    // distances computed
+	limits limits // of a walk under a filter
 
 	near  []kernel.Candidate // see approach
 	met   []uint32           // see hops
@@ -153,7 +154,7 @@ func (w *walk) beam(ctx context.Context, q *kernel.Query, level int, want wanted
 			w.add(slot, dists[i], want)
 		}
 		if w.evals >= next {
-			if err := ctx.Err(); err != nil {
+			if err := ctx.Err(); err != nil || w.spent(w.evals) {
 				return err
 			}
 			next = w.evals + patience

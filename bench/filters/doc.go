@@ -6,7 +6,7 @@
 //
 //	TARN_DATA ──> a store per set, with indexed fields ──┬─ as it comes     ┐
 //	                                                     ├─ walk only       ├─ the same query, in turn
-//	              opened read-only, four times over      ├─ two hops only   │
+//	              opened read-only, three times over     ├─ two hops only   │
 //	                                                     └─ scan, no filter ┘
 //
 // A filter leaves a share s of the points: at random, by the set's own attributes, by
@@ -16,7 +16,7 @@
 // Invariants:
 //
 //	I1  All ways answer over one graph and one set of indexes, one thread, in turn;
-//	    of three takes of one query the shortest counts.
+//	    of five takes of one query the shortest counts.
 //	I2  Recall is against the exact scan, ties by distance.
 //	I3  The bound is of single queries: time under the filter in parts of the exact
 //	    scan over what matches plus the search without a filter, by the same beam.

@@ -13,7 +13,7 @@ import (
 const (
 	k      = 10
 	target = 0.95 // recall at which ways are compared
-	takes  = 3
+	takes  = 5
 	walked = 0.1 // the share from which on the ordinary walk is measured: below it takes longer than anybody waits
 )
 
