@@ -85,6 +85,9 @@ func (v *verifier) tables(ctx context.Context) error {
 	if err := v.payloads(withPayload); err != nil {
 		return err
 	}
+	if err := v.keys(ctx); err != nil {
+		return err
+	}
 	read, err = c.wal.Verify(ctx, v.record, func(f wal.Finding) { v.found(path.Join(walName, f.File), f.Offset, "%s", f.Problem) })
 	v.read.Bytes += read
 	if err != nil {
