@@ -322,7 +322,7 @@ func TestE04_KHasLimitsAndALargeOneCostsWhatIsThere(t *testing.T) {
 		opts := tarn.WithKnobs(knobs)
 		opts.MaxK = math.MaxInt
 		c, db = reopen(t, db, path, opts)
-		for _, k := range []int{1 << 40, math.MaxInt - 1, math.MaxInt} {
+		for _, k := range []int{math.MaxInt >> 1, math.MaxInt - 1, math.MaxInt} {
 			for _, exact := range []tarn.SearchOption{nil, tarn.WithExact(), tarn.WithEf(1)} {
 				var before, after runtime.MemStats
 				runtime.ReadMemStats(&before)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"math"
 	"time"
 )
 
@@ -55,7 +56,7 @@ func (c *Collection) startStream() error {
 // the checkpoint. The caller pins what was live at Open.
 func (c *Collection) buildIndex() {
 	if c.ck.Live.Len() > smallStore {
-		if err := c.checkDigest(int(noSlot)); err != nil {
+		if err := c.checkDigest(math.MaxInt); err != nil {
 			c.ids.fault.Store(&err) // what was read may be of another moment
 			c.fail(err)
 			return

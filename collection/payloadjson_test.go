@@ -11,7 +11,7 @@ import (
 // awkward are values that a fast encoder may get wrong.
 var awkward = []any{
 	nil, true, false, "", "plain", "ä<&>\u007f", "a\"b\\c\nd\te", "\r\b\f\x00\x1f", "\u2028\u2029", "\xff", "a\xc3", "日本\U0001F600", "\ufffd",
-	0, -1, math.MinInt64, int32(-7), int64(math.MaxInt64), uint32(7), uint64(math.MaxUint64), uint8(3), float32(0.1),
+	0, -1, int64(math.MinInt64), int32(-7), int64(math.MaxInt64), uint32(7), uint64(math.MaxUint64), uint8(3), float32(0.1),
 	0.0, math.Copysign(0, -1), 1.0, 0.1, -2.5, 1e20, 1e21, 123456789e12, 1e-6, 9.99e-7, 1e300, math.SmallestNonzeroFloat64, math.MaxFloat64,
 	math.NaN(), math.Inf(1), json.Number("12"), json.Number("1e999"),
 	[]any{}, []any(nil), []any{1, "x", nil, []any{2.5}}, []string{"a"}, map[string]any{}, map[string]any(nil),

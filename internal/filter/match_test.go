@@ -142,7 +142,7 @@ func TestI2_AValueMeansWhatItWouldBeInAPayload(t *testing.T) {
 	var s Scratch
 	for _, v := range []any{
 		nil, true, "x", word("w"), 1, int8(-1), uint16(9), uint64(math.MaxUint64), float32(0.1), 0.1, 1.0, 1e300,
-		json.Number("12.50"), now, time.Second, &n, nobody, math.MaxInt64, uint8(200), 'x',
+		json.Number("12.50"), now, time.Second, &n, nobody, int64(math.MaxInt64), uint8(200), 'x',
 	} {
 		data, err := json.Marshal(map[string]any{"f": v, "list": []any{v, []any{}}})
 		require.NoError(t, err)

@@ -77,7 +77,7 @@ func fileSize(rows, stride, limit uint64) (uint64, bool) {
 // defaultChunkBytes, within bounds.
 func defaultChunkSlots(stride int) int {
 	slots := maxChunkSlots
-	for slots > minChunkSlots && slots*stride > defaultChunkBytes {
+	for slots > minChunkSlots && slots > defaultChunkBytes/stride {
 		slots /= 2
 	}
 	return slots

@@ -51,7 +51,7 @@ func (w *Writer) head() []byte {
 
 // Write appends a row.
 func (w *Writer) Write(v []float32) error {
-	if len(v) != w.dim || w.rows == math.MaxUint32 {
+	if len(v) != w.dim || uint64(w.rows) == math.MaxUint32 {
 		return fmt.Errorf("row %d of %d components, not %d", w.rows, len(v), w.dim)
 	}
 	w.row = w.row[:0]
