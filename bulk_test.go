@@ -2,6 +2,7 @@ package tarn_test
 
 import (
 	"errors"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -72,4 +73,44 @@ func TestB01_ALargeBatchThatItsSlotsRefuseIsInTheLogAndSaysSo(t *testing.T) {
 	}
 	requireSound(t, db)
 	require.NoError(t, db.Close())
+}
+
+func TestTheLogIsBoundedWhileARebuildRuns(t *testing.T) {
+	const limit, segment, batch = 64 << 10, 64 << 10, 100
+	hooks := newSteps()
+	w := newWorld(t, tarn.CollectionConfig{Dim: dim}, collection.Knobs{ExactThreshold: -1, CheckpointBytes: limit / 4, LogLimit: limit,
+		LogSegment: segment, Hook: hooks.hook})
+	w.upsert(t, points(w.r, 1, 300, dim)...)
+	at := hooks.stop(t, "rebuild: before publication")
+	wait := inBackground(t, func() error { return w.c.Rebuild(ctx, tarn.IndexConfig{}) })
+	at.await()
+	written := int64(0)
+	for round := range uint64(120) { // with moves and deletes
+		w.upsert(t, points(w.r, 1+round*7, batch, dim)...)
+		if round%9 == 0 {
+			w.delete(t, w.ids(5)...)
+		}
+		written += batch * dim * 4
+		require.LessOrEqual(t, w.c.Stats().WALBytes, int64(limit+2*batch*(dim*4+100)), "round %d", round)
+		require.LessOrEqual(t, logBytes(t, w.path), int64(4*limit), "what is full, and what is prepared: round %d", round)
+	}
+	require.Greater(t, written, int64(4*limit))
+	require.True(t, w.c.Stats().Rebuilding)
+	at.release()
+	require.NoError(t, wait())
+	w.check(t)
+	requireSound(t, w.db)
+}
+
+// logBytes returns the bytes of the files of the log.
+func logBytes(t *testing.T, path string) (sum int64) {
+	t.Helper()
+	files, err := os.ReadDir(filepath.Join(path, "collections", "test", "wal"))
+	require.NoError(t, err)
+	for _, f := range files {
+		if info, err := f.Info(); err == nil {
+			sum += info.Size()
+		}
+	}
+	return sum
 }
