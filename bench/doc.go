@@ -7,7 +7,7 @@
 //
 //	bench/peers (a module of its own) ──> Tarn beside other stores ──> RESULTS.md
 //
-// Names are op/set=NAME/what=value. Recall, quantiles and rates are metrics of
+// Names are op/data=NAME/what=value. Recall, quantiles and rates are metrics of
 // their own, so that benchstat compares them.
 //
 // Invariants:

@@ -30,7 +30,7 @@ var generated = []data.Shape{
 func forEachSet(b *testing.B, fn func(b *testing.B, s *data.Set)) {
 	for _, shape := range generated {
 		s := data.Generate(shape)
-		b.Run("set="+s.Name, func(b *testing.B) { fn(b, s) })
+		b.Run("data="+s.Name, func(b *testing.B) { fn(b, s) })
 	}
 	for _, name := range data.Names {
 		s, err := data.Load(name)
@@ -38,7 +38,7 @@ func forEachSet(b *testing.B, fn func(b *testing.B, s *data.Set)) {
 			continue
 		}
 		require.NoError(b, err)
-		b.Run("set="+name, func(b *testing.B) { fn(b, s) })
+		b.Run("data="+name, func(b *testing.B) { fn(b, s) })
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"strconv"
 	"time"
 
@@ -199,7 +200,7 @@ func storeProcess(name, folder string) error {
 	if err != nil {
 		return err
 	}
-	runtime.GC()
+	debug.FreeOSMemory() // what reading the rows left behind
 	d := &driver{store: make(), base: base, queries: queries, before: anonymous(), out: json.NewEncoder(os.Stdout)}
 	if err := d.out.Encode(reply{Ready: true}); err != nil {
 		return err

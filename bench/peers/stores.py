@@ -46,6 +46,8 @@ class Hnswlib:
         self.index.save_index(self.path)
 
     def search(self, query, ef):
+        if self.index.get_current_count() < K:
+            return []
         self.index.set_ef(ef)
         return self.index.knn_query(query, k=K, num_threads=1)[0][0]
 
@@ -117,7 +119,7 @@ class QdrantEdge:
         return [p.id for p in self.shard.search(request)]
 
     def has(self, i):
-        return len(self.shard.retrieve([i])) == 1
+        return len(self.shard.retrieve([i], False, False)) == 1
 
     def close(self):
         self.shard.close()
