@@ -16,7 +16,7 @@ const (
 
 // sections are what RESULTS.md consists of, in this order; a fragment of another
 // name follows them.
-var sections = []string{"graph", "databases", "streams", "window", "filters", "operations", "scale"}
+var sections = []string{"graph", "databases", "streams", "window", "filters", "filter-ways", "operations", "scale", "pages"}
 
 const preface = `# Results
 
@@ -52,6 +52,9 @@ func assembled(folder string) (string, error) {
 			return "", err
 		}
 		body := strings.TrimSpace(string(text))
+		if strings.HasPrefix(body, "# ") { // a page of its own becomes a section
+			body = "#" + body
+		}
 		if !strings.HasPrefix(body, "## ") {
 			return "", fmt.Errorf("%s: a fragment begins with a heading of the second level", path)
 		}
