@@ -94,7 +94,7 @@ func measure(ctx context.Context, set, dir string, only bool) ([]*cell, error) {
 
 func head(w io.Writer) {
 	tier, _ := kernel.Tier()
-	fmt.Fprintf(w, "# The ways of a search under a filter\n\n%s, %d CPUs, %s, %s, kernel %s, %s.\n\n",
+	fmt.Fprintf(w, "## The ways of a search under a filter\n\n%s, %d CPUs, %s, %s, kernel %s, %s.\n\n",
 		processor(), runtime.NumCPU(), runtime.GOOS, runtime.Version(), tier, time.Now().UTC().Format(time.DateOnly))
 	fmt.Fprintf(w, "µs a search, k = %d, one thread; scan: of all that matches, recall 1; the others at recall@10 %v by interpolation\n"+
 		"between beams %v, `-` where the widest is below. `chosen`: what the store does; recall and bound at ef 64 and over\n"+

@@ -22,6 +22,7 @@ const usage = `use:
 	peers all                measure every part and write RESULTS.md
 	peers graph [-set NAME] [-rounds N] [-only search|build|prepare]
 	peers databases [-n N] [-set NAME] [-only NAMES] [-kills N]
+	peers filters [-rounds N] [-queries N] [-only prepare]
 	peers window [-n N] [-laps N] [-ef N]
 	peers repeat SECTION     run the commands in results/SECTION.md of bench again
 	peers report             put RESULTS.md and the plots together anew
@@ -48,6 +49,8 @@ func command(args []string) error {
 		return databases(args[1:])
 	case "window":
 		return window(args[1:])
+	case "filters":
+		return filters(args[1:])
 	case "all":
 		return all()
 	case "repeat":
@@ -128,6 +131,12 @@ func measured(section string) error {
 		return databases(nil)
 	case "window":
 		return window(nil)
+	case "filters":
+		if os.Getenv(data.Folder) == "" {
+			fmt.Println("filters: left as it is, it needs", data.Folder)
+			return nil
+		}
+		return filters(nil)
 	}
 	if err := repeat(section); !errors.Is(err, os.ErrNotExist) {
 		return err

@@ -20,13 +20,15 @@ import (
 // Searches are answered in seconds of the processor, all threads of the process
 // together, builds in seconds of the clock.
 type ask struct {
-	Do      string `json:"do"`
-	Rows    int    `json:"rows"`
-	Threads int    `json:"threads"`
-	Ef      int    `json:"ef"`
-	Times   int    `json:"times"`
-	Queries int    `json:"queries"` // the first of them; 0: all
-	Answers bool   `json:"answers"` // whether rows are wanted
+	Do      string  `json:"do"`
+	Rows    int     `json:"rows"`
+	Threads int     `json:"threads"`
+	Ef      int     `json:"ef"`
+	Times   int     `json:"times"`
+	Queries int     `json:"queries"` // the first of them; 0: all
+	Answers bool    `json:"answers"` // whether rows are wanted
+	Exact   bool    `json:"exact"`   // by a scan; filters.py alone
+	Narrow  *narrow `json:"narrow"`  // filters.py alone
 }
 
 // said is its answer.
