@@ -7,7 +7,6 @@ require (
 	github.com/coder/hnsw v0.6.1 // library: EngineCoder, the baseline behind hnsw/coder
 	github.com/edsrzf/mmap-go v1.2.0 // library: maps files, in internal/vfs only
 	github.com/klauspost/compress v1.20.3 // library: s2 for the blocks of a backup, in internal/archive only
-	github.com/schollz/progressbar/v3 v3.19.1 // command: progress on a terminal
 	github.com/stretchr/testify v1.12.1 // tests
 	github.com/urfave/cli/v3 v3.11.0 // command: flags, help, completion
 	go.etcd.io/bbolt v1.5.0 // library: transactions for the small and the cold, in internal/meta only
@@ -17,6 +16,8 @@ require (
 	gonum.org/v1/plot v0.16.0 // command: the picture of tarn bench
 	pgregory.net/rapid v1.3.0 // tests: random operations against models
 )
+
+require github.com/cespare/xxhash/v2 v2.3.0
 
 require (
 	codeberg.org/go-fonts/liberation v0.5.0 // indirect
@@ -29,10 +30,8 @@ require (
 	github.com/chewxy/math32 v1.10.1 // indirect
 	github.com/golang/freetype v0.0.0-20170609003504-e2365dfdc4a0 // indirect
 	github.com/google/renameio v1.0.1 // indirect
-	github.com/mitchellh/colorstring v0.0.0-20190213212951-d06e56a500db // indirect
 	github.com/mschoch/smat v0.2.0 // indirect
 	github.com/pmezard/go-difflib v1.0.0 // indirect
-	github.com/rivo/uniseg v0.4.7 // indirect
 	github.com/viterin/partial v1.1.0 // indirect
 	github.com/viterin/vek v0.4.2 // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect

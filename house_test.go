@@ -23,7 +23,7 @@ import (
 // arrows of DESIGN point one way and never come back, and rooms of one floor
 // never know each other. What is on no floor is an error: say where it stands.
 var floors = [][]string{
-	0: {"internal/bitmap", "internal/codec", "internal/invariant"},
+	0: {"internal/bitmap", "internal/codec", "internal/invariant", "internal/watch"},
 	1: {"internal/kernel", "internal/vfs", "internal/filter"},
 	2: {"internal/archive", "wal", "hnsw", "delta", "streaming", "internal/attr", "internal/vecfile", "internal/meta"},
 	3: {"hnsw/coder"}, // the same interface as hnsw: it may use its words
@@ -43,7 +43,6 @@ var outside = map[string][]string{
 	"gonum.org/v1/plot":                   {"cmd"},
 	"golang.org/x/term":                   {"cmd"},
 	"github.com/urfave/cli/v3":            {"cmd"},
-	"github.com/schollz/progressbar/v3":   {"cmd"},
 	"github.com/RoaringBitmap/roaring/v2": {"internal/attr", "collection"},
 }
 

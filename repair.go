@@ -24,8 +24,10 @@ type Repaired struct {
 	Collection string
 	Sound      bool   // nothing was damaged, nothing was changed
 	Points     int    // kept
-	Lost       int    // places that held a point and cannot be read any more
+	Lost       int    // points that cannot be read any more, or not be named
 	Payloads   int    // of the points kept, those whose payload is lost
+	Records    uint64 // of the log, lost between others that are whole: each was a batch of writes
+	NoEnd      bool   // behind the last whole record of the log is what cannot be read: a write that a crash tore, or a loss
 	Aside      string // where the damaged files are, relative to the database; "" if Sound
 	Findings   []Finding
 	Err        error // why it could not be repaired; it is as it was
@@ -171,7 +173,7 @@ func repairCollection(ctx context.Context, dir, home vfs.FS, r *Repaired) error 
 	if err != nil {
 		return errors.Join(err, home.RemoveAll(tmp))
 	}
-	r.Points, r.Lost, r.Payloads = sum.Points, sum.Lost, sum.Payloads
+	r.Points, r.Lost, r.Payloads, r.Records, r.NoEnd = sum.Points, sum.Lost, sum.Payloads, sum.Records, sum.NoEnd
 	if r.Aside, err = asideTo(dir, homeName+"/"+name, name); err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tarndb/tarn/internal/bitmap"
 	"github.com/tarndb/tarn/internal/codec"
+	"github.com/tarndb/tarn/internal/watch"
 )
 
 // BlockWriter takes what Backup writes.
@@ -237,6 +238,7 @@ func (b *backup) writeRows(ctx context.Context) error {
 	free <- nil
 	free <- nil
 	var failed error
+	rows := int64(0)
 	go func() {
 		defer close(full)
 		failed = b.readRows(ctx, full, free)
@@ -248,6 +250,10 @@ func (b *backup) writeRows(ctx context.Context) error {
 		}
 		if err == nil {
 			err = b.out.Write(blockRows, block)
+		}
+		if err == nil {
+			rows += int64(binary.LittleEndian.Uint64(block))
+			watch.Tell(ctx, "writing points", rows, int64(b.moment.rows))
 		}
 		if err != nil {
 			cancel()

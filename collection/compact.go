@@ -9,6 +9,7 @@ import (
 	"github.com/tarndb/tarn/internal/bitmap"
 	"github.com/tarndb/tarn/internal/codec"
 	"github.com/tarndb/tarn/internal/kernel"
+	"github.com/tarndb/tarn/internal/watch"
 )
 
 // Compact gives the space of deleted points back, through ordinary logged writes:
@@ -94,6 +95,7 @@ func (c *Collection) moveTail(ctx context.Context) (moved int, err error) {
 			return moved, nil
 		}
 		moved += len(w.ops)
+		watch.Tell(ctx, "moving points", int64(moved), int64(c.live.Len()))
 		c.hook("compact: moved")
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tarndb/tarn/delta"
 	"github.com/tarndb/tarn/internal/bitmap"
+	"github.com/tarndb/tarn/internal/watch"
 )
 
 // rebuilder is the state of Rebuild.
@@ -109,7 +110,7 @@ func (c *Collection) fill(ctx context.Context, next engine, ef int) (lost *bitma
 		return nil, err
 	}
 	c.hook("rebuild: before audit")
-	if err := c.crewDo(ctx, c.heldBy(next), each(c.linked)); err != nil {
+	if err := c.crewDo(ctx, "asking for every point", c.heldBy(next), each(c.linked)); err != nil {
 		return nil, err
 	}
 	return lost, c.catchUp(ctx, next, each(c.insert))
@@ -125,7 +126,7 @@ func (c *Collection) catchUp(ctx context.Context, next engine, insert func(slot 
 			return nil
 		}
 		before = len(todo)
-		if err := c.crewDo(ctx, todo, insert); err != nil {
+		if err := c.crewDo(ctx, "building the graph", todo, insert); err != nil {
 			return err
 		}
 	}
@@ -163,7 +164,7 @@ func (c *Collection) heldBy(g engine) []uint32 {
 
 // crewDo does something with each slot that is live when its turn comes, with as
 // many workers as the crew allows.
-func (c *Collection) crewDo(ctx context.Context, slots []uint32, do func(slot uint32) error) error {
+func (c *Collection) crewDo(ctx context.Context, stage string, slots []uint32, do func(slot uint32) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var next atomic.Int64
@@ -175,6 +176,7 @@ func (c *Collection) crewDo(ctx context.Context, slots []uint32, do func(slot ui
 				if from >= len(slots) {
 					return
 				}
+				watch.Tell(ctx, stage, int64(from), int64(len(slots)))
 				err := guard(func() error { return c.crewUnit(ctx, slots[from:min(from+unit, len(slots))], do) })
 				if err != nil {
 					cancel(err)

@@ -2,26 +2,26 @@ package collection
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"maps"
 	"path"
-	"slices"
 
 	"github.com/tarndb/tarn/internal/bitmap"
 	"github.com/tarndb/tarn/internal/codec"
 	"github.com/tarndb/tarn/internal/meta"
 	"github.com/tarndb/tarn/internal/vecfile"
 	"github.com/tarndb/tarn/internal/vfs"
+	"github.com/tarndb/tarn/internal/watch"
 	"github.com/tarndb/tarn/wal"
 )
 
 // Salvaged counts what Salvage found.
 type Salvaged struct {
-	Points   int // whole
-	Lost     int // slots that held a point and cannot be read; the log may have had it again
-	Payloads int // points whose vector is whole and whose payload is lost; they are kept
+	Points   int    // whole
+	Lost     int    // points that were in slot files and cannot be read, or named, any more
+	Payloads int    // of the points that are kept, those whose payload is lost
+	Records  uint64 // of the log, between others, that are lost: each was a batch of writes
+	NoEnd    bool   // behind the log's last whole record is what cannot be read: a torn write, or a loss
 }
 
 // Salvage writes to out, as a backup, all that is whole of a damaged collection in
@@ -33,7 +33,10 @@ type Salvaged struct {
 //	log ──> whole records after the checkpoint ────┴─> the newest of each id ──> rows
 //	meta.db's reachable pages ──> payloads ───────────^
 func Salvage(ctx context.Context, fs vfs.FS, out BlockWriter, report func(Finding)) (Salvaged, error) {
-	s := &salvage{fs: fs, out: out, report: report, logged: map[uint64]*op{}, stored: map[uint32][]byte{}, whole: &bitmap.Set{}}
+	s := &salvage{
+		fs: fs, out: out, report: report, logged: map[uint64]*op{}, at: map[uint64]uint64{}, named: map[string]uint64{},
+		dead: &bitmap.Set{}, stored: map[uint32][]byte{}, keys: map[uint64]string{}, whole: &bitmap.Set{},
+	}
 	if err := s.tables(); err != nil {
 		return s.sum, err
 	}
@@ -54,13 +57,20 @@ type salvage struct {
 
 	meta      *meta.Store
 	fromCopy  bool
+	isForeign bool   // meta.db is: nothing in it is believed
+	behind    uint64 // commits of meta.db that its copy has not seen: one may be, by a crash
+	mixed     bool   // slot files and tables are of different moments
+	stands    uint64 // LSN at which the payloads were as they are stored
 	config    Config
 	ck        meta.Checkpoint
 	positions map[string]uint64
 	lsn       uint64
 	logged    map[uint64]*op // by id, the newest in the log; deletes too
 	at        map[uint64]uint64
+	named     map[string]uint64 // with StringKeys: LSN of the newest operation on a key in the log
+	dead      *bitmap.Set       // slots that the log says are somebody's older ones
 	stored    map[uint32][]byte // payloads from the pages of a damaged meta.db
+	keys      map[uint64]string // with StringKeys, the key of an id, as far as the table of keys is whole
 	whole     *bitmap.Set       // slots to write
 }
 
@@ -68,13 +78,19 @@ func (s *salvage) found(file string, off int64, problem string) {
 	s.report(Finding{file, off, problem})
 }
 
-// tables reads meta.db, or its copy if that is damaged.
+// tables reads meta.db, or its copy if that is damaged or another collection's.
 func (s *salvage) tables() (err error) {
 	if s.meta, err = meta.Open(s.fs, metaName, true); err == nil {
-		if err = s.readTables(); err == nil {
-			return nil
+		if err = s.foreign(); err == nil {
+			err = s.readTables()
+		}
+		if err == nil {
+			return s.readKeys()
 		}
 		err = errors.Join(err, s.meta.Close())
+	}
+	if errors.Is(err, codec.ErrVersion) {
+		return err
 	}
 	s.found(metaName, -1, err.Error())
 	damaged := err
@@ -84,10 +100,60 @@ func (s *salvage) tables() (err error) {
 	if err != nil {
 		return fmt.Errorf("neither %s nor its copy can be read, so which points are there is not known: %w", metaName, errors.Join(damaged, err))
 	}
+	if s.isForeign {
+		s.fromCopy = true
+		return nil
+	}
 	s.fromCopy = true
-	meta.SalvagePayloads(s.fs, metaName, func(slot uint32, payload []byte) {
+	lsn, ok := meta.SalvagePayloads(s.fs, metaName, func(slot uint32, payload []byte) {
 		s.stored[slot] = append([]byte{}, payload...)
+	}, func(key []byte, id uint64) {
+		s.keys[id] = string(key)
 	}, func(f meta.Finding) { s.found(f.File, -1, f.Problem) })
+	if ok {
+		s.stands = lsn
+	}
+	return nil
+}
+
+// foreign returns an error if meta.db is of another collection than its copy and the
+// slot files are.
+func (s *salvage) foreign() error {
+	copied, err := meta.OpenCopy(s.fs, metaName)
+	if err != nil {
+		return nil // then there is nothing to compare with
+	}
+	defer copied.Close() // only read
+	if at, err := copied.Commits(); err == nil {
+		if now, err := s.meta.Commits(); err == nil && now > at {
+			s.behind = now - at
+		}
+	}
+	dir, err := s.fs.Sub(slotName)
+	if err != nil || copied.UUID() == s.meta.UUID() {
+		return nil
+	}
+	defer dir.Close() // only read
+	owners, err := vecfile.Owners(dir)
+	if err != nil || owners[copied.UUID()] <= owners[s.meta.UUID()] {
+		return nil
+	}
+	s.isForeign = true
+	return fmt.Errorf("%w: it belongs to %x, the slot files to %x", codec.ErrCorrupt, s.meta.UUID(), copied.UUID())
+}
+
+// readKeys reads the table of keys, for points whose payload, which has their key
+// too, is lost. That it is damaged costs these only.
+func (s *salvage) readKeys() error {
+	if s.config.Keys != StringKeys {
+		return nil
+	}
+	if err := s.meta.ScanKeys("", func(key []byte, id uint64) bool {
+		s.keys[id] = string(key)
+		return true
+	}); err != nil {
+		s.found(metaName, -1, err.Error())
+	}
 	return nil
 }
 
@@ -102,7 +168,7 @@ func (s *salvage) readTables() error {
 	if s.ck, err = s.meta.Checkpoint(); err != nil {
 		return err
 	}
-	s.lsn = s.ck.LSN
+	s.lsn, s.stands = s.ck.LSN, s.ck.LSN
 	s.positions, err = s.meta.Positions()
 	return err
 }
@@ -111,189 +177,90 @@ func (s *salvage) readTables() error {
 func (s *salvage) log(ctx context.Context) error {
 	dir, err := s.fs.Sub(walName)
 	if err != nil {
+		s.sum.NoEnd = true
 		s.found(walName, -1, err.Error())
 		return nil
 	}
 	defer dir.Close() // only read
-	s.at = map[uint64]uint64{}
-	return wal.Salvage(ctx, dir, s.meta.UUID(), s.ck.LSN, func(rec wal.Record) error {
+	sum, err := wal.Salvage(ctx, dir, s.meta.UUID(), s.ck.LSN, func(rec wal.Record) error {
 		r, err := decodeRecord(rec.Payload, s.config.Dim)
 		if err != nil || rec.Kind != recordOps {
 			s.found(walName, -1, fmt.Sprintf("record %d is of kind %d: %v", rec.LSN, rec.Kind, err))
+			s.sum.Records++
 			return nil
 		}
 		s.lsn = rec.LSN
 		for i := range r.ops {
-			s.logged[r.ops[i].id] = &r.ops[i]
-			s.at[r.ops[i].id] = rec.LSN
+			o := &r.ops[i]
+			s.logged[o.id], s.at[o.id] = o, rec.LSN
+			if o.old != noSlot {
+				s.dead.Add(o.old)
+			}
+			if o.key != "" {
+				s.named[o.key] = rec.LSN
+			}
 		}
 		if r.pos != nil {
 			s.positions[r.pos.source] = r.pos.offset
 		}
 		return nil
 	}, func(f wal.Finding) { s.found(path.Join(walName, f.File), f.Offset, f.Problem) })
+	s.sum.Records += sum.Lost
+	s.sum.NoEnd = sum.NoEnd
+	return err
 }
 
 // slots finds the slots that are whole and that the log has nothing newer for.
 func (s *salvage) slots(ctx context.Context) error {
-	return s.eachSlot(ctx, s.ck.Live, func(e vecfile.Entry) error {
-		if s.logged[e.ID] != nil || e.LSN > s.ck.LSN {
-			return nil
+	every := true
+	seen, of := int64(0), int64(s.ck.Live.Len())
+	lastWhole, lastAbsent := int64(-1), int64(-1)
+	digest, err := s.eachSlot(ctx, s.ck.Live, func(e vecfile.Entry) error {
+		lastWhole = int64(e.Slot)
+		seen++
+		watch.Tell(ctx, "reading slots", seen, of)
+		switch {
+		case s.dead.Has(e.Slot) || s.logged[e.ID] != nil:
+		case e.LSN > s.ck.LSN:
+			s.sum.Lost++
+			s.found(slotName, -1, fmt.Sprintf("slot %d is lost: it was written anew, as %d, behind the checkpoint at %d", e.Slot, e.LSN, s.ck.LSN))
+		default:
+			s.whole.Add(e.Slot)
 		}
-		s.whole.Add(e.Slot)
 		return nil
-	}, func(f vecfile.Finding) {
-		if f.Offset >= 0 { // else it is a file
+	}, func(slot uint32, absent bool, f vecfile.Finding) {
+		every = false
+		if absent && slot != vecfile.NoSlot {
+			lastAbsent = int64(slot)
+		}
+		if s.dead.Has(slot) {
+			return
+		}
+		if slot != vecfile.NoSlot {
 			s.sum.Lost++
 		}
 		s.found(path.Join(slotName, f.File), f.Offset, f.Problem)
 	})
+	// One slot that is damaged makes another sum too. Files of an earlier moment have
+	// all that they have whole, and end before the others.
+	if digest != s.ck.Digest && (every || s.behind > 1 || lastAbsent > lastWhole) {
+		s.mixed = true
+		s.found(slotName, -1, "the live slots are not those that the checkpoint speaks of: the files are of different moments; payloads are not believed to be theirs")
+	}
+	return err
 }
 
-func (s *salvage) eachSlot(ctx context.Context, set *bitmap.Set, fn func(vecfile.Entry) error, report func(vecfile.Finding)) error {
+func (s *salvage) eachSlot(ctx context.Context, set *bitmap.Set, fn func(vecfile.Entry) error, report func(uint32, bool, vecfile.Finding)) (digest uint64, err error) {
 	dir, err := s.fs.Sub(slotName)
 	if err != nil {
-		s.sum.Lost = set.Len()
+		for slot := range set.All() {
+			if !s.dead.Has(slot) {
+				s.sum.Lost++
+			}
+		}
 		s.found(slotName, -1, err.Error())
-		return nil
+		return s.ck.Digest, nil
 	}
 	defer dir.Close() // only read
 	return vecfile.Salvage(ctx, dir, vecfile.Config{Dim: s.config.Dim, Metric: s.config.Metric.kernel(), UUID: s.meta.UUID()}, set, fn, report)
-}
-
-// write writes the rows in slots of their own, from 0 on without a gap: first the
-// points of slots, then those of the log.
-func (s *salvage) write(ctx context.Context) error {
-	rows, err := s.choose(ctx)
-	if err != nil {
-		return err
-	}
-	config, err := encodeConfig(s.config)
-	if err != nil {
-		return err
-	}
-	uuid := s.meta.UUID()
-	block := binary.LittleEndian.AppendUint32(append([]byte(nil), uuid[:]...), archiveVersion)
-	if err := s.out.Write(blockConfig, append(block, config...)); err != nil {
-		return err
-	}
-	m := archived{lsn: s.lsn, positions: uint64(len(s.positions)), nextKey: 1}
-	for i := range rows {
-		m.nextKey = max(m.nextKey, rows[i].id+1)
-	}
-	m.rows = uint32(len(rows))
-	m.slots, m.live = m.rows, m.rows
-	if err := s.out.Write(blockMoment, m.encode()); err != nil {
-		return err
-	}
-	if err := (&backup{out: s.out, positions: s.positions}).writePositions(); err != nil {
-		return err
-	}
-	if err := s.writeRows(ctx, rows); err != nil {
-		return err
-	}
-	s.sum.Points = len(rows)
-	return s.out.Write(blockDone, nil)
-}
-
-// chosen is a row to write: in place of its vector, where that is.
-type chosen struct {
-	archiveRow
-	from   uint32    // the slot that holds the vector
-	vector []float32 // or the vector, of a record of the log
-}
-
-func (s *salvage) choose(ctx context.Context) ([]chosen, error) {
-	var rows []chosen
-	add := func(r chosen, wants bool) {
-		if wants && r.payload == nil {
-			s.sum.Payloads++
-			s.found(metaName, -1, fmt.Sprintf("what is stored with point %d, written as %d, is lost", r.id, r.lsn))
-		}
-		if s.config.Keys == StringKeys {
-			if key, _, err := splitBlob(s.config.Keys, r.payload); err != nil || checkKey(string(key)) != nil {
-				s.sum.Lost++
-				return // nobody could ask for it
-			}
-		}
-		r.slot, r.live = uint32(len(rows)), true
-		rows = append(rows, r)
-	}
-	err := s.eachSlot(ctx, s.whole, func(e vecfile.Entry) error {
-		r := chosen{from: e.Slot}
-		r.id, r.lsn = e.ID, e.LSN
-		if e.Payload {
-			r.payload = s.payload(e.Slot)
-		}
-		add(r, e.Payload)
-		return nil
-	}, func(vecfile.Finding) {})
-	for _, id := range slices.Sorted(maps.Keys(s.logged)) {
-		if o := s.logged[id]; !o.isDelete() {
-			r := chosen{vector: o.vector}
-			r.id, r.lsn, r.payload = id, s.at[id], o.blob()
-			add(r, false)
-		}
-	}
-	return rows, err
-}
-
-func (s *salvage) payload(slot uint32) []byte {
-	if s.fromCopy {
-		return s.stored[slot]
-	}
-	data, err := s.meta.Payload(slot)
-	if err != nil {
-		s.found(metaName, -1, err.Error())
-		return nil
-	}
-	return data
-}
-
-func (s *salvage) writeRows(ctx context.Context, rows []chosen) error {
-	dim := s.config.Dim
-	var block []chosen
-	var vectors []float32
-	size := 0
-	flush := func() error {
-		if len(block) == 0 {
-			return nil
-		}
-		n := len(block)
-		b := make([]byte, rowsHead+n*(rowHead+4*dim), rowsHead+n*(rowHead+4*dim)+size)
-		binary.LittleEndian.PutUint64(b, uint64(n))
-		into, err := rowsVectors(b, n, dim)
-		if err != nil {
-			return err
-		}
-		copy(into, vectors)
-		for i := range block {
-			putRowHead(b, i, &block[i].archiveRow)
-			b = append(b, block[i].payload...)
-		}
-		block, vectors, size = block[:0], vectors[:0], 0
-		return s.out.Write(blockRows, b)
-	}
-	put := func(r chosen, v []float32) error {
-		block, vectors = append(block, r), append(vectors, v...)
-		if size += len(r.payload); size+len(vectors)*4 < backupBlock {
-			return nil
-		}
-		return flush()
-	}
-	next := 0
-	err := s.eachSlot(ctx, s.whole, func(e vecfile.Entry) error {
-		if next == len(rows) || rows[next].from != e.Slot || rows[next].vector != nil {
-			return nil // left out
-		}
-		next++
-		return put(rows[next-1], e.Vector)
-	}, func(vecfile.Finding) {})
-	if err == nil && next < len(rows) && rows[next].vector == nil {
-		err = fmt.Errorf("%w: slot %d changed while it was read", codec.ErrCorrupt, rows[next].from)
-	}
-	for ; err == nil && next < len(rows); next++ {
-		err = put(rows[next], rows[next].vector)
-	}
-	return errors.Join(err, flush())
 }

@@ -1,43 +1,135 @@
 package wal
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"math"
+	"slices"
 
 	"github.com/tarndb/tarn/internal/codec"
 	"github.com/tarndb/tarn/internal/vfs"
 )
 
 // Salvage hands out, in order, the records after a checkpoint that are whole,
-// whatever is damaged or missing between them, and reports which are not. What
-// follows the last of them and is no record is told too: it may be a write that a
-// crash tore.
-func Salvage(ctx context.Context, fsys vfs.FS, uuid [16]byte, after uint64, fn func(Record) error, report func(Finding)) error {
+// whatever is damaged, missing or misnamed between them, and reports which are not.
+// What follows the last of them and is no record is told too: it may be a write that
+// a crash tore. A segment of another log is left alone.
+func Salvage(ctx context.Context, fsys vfs.FS, uuid [16]byte, after uint64, fn func(Record) error, report func(Finding)) (Salvaged, error) {
 	segs, _, err := listSegments(fsys)
 	if err != nil {
-		return err
+		return Salvaged{}, err
 	}
 	s := &salvager{uuid: uuid, last: after, fn: fn, report: report}
-	for i, seg := range segs {
-		if i+1 < len(segs) && segs[i+1].first <= after+1 {
+	known, err := s.identify(fsys, segs)
+	if err != nil {
+		return s.sum, err
+	}
+	if len(known) == 0 {
+		s.sum.NoEnd = true
+		s.report(Finding{".", -1, "no segment of this log is there"})
+	}
+	for i, seg := range known {
+		if i+1 < len(known) && known[i+1].first <= after+1 {
 			continue // wholly before the checkpoint
 		}
 		if err := ctx.Err(); err != nil {
-			return err
+			return s.sum, err
+		}
+		s.until = math.MaxUint64
+		if i+1 < len(known) {
+			s.until = known[i+1].first
 		}
 		if err := s.segment(fsys, seg); err != nil {
-			return err
+			return s.sum, err
 		}
 	}
-	return nil
+	return s.sum, nil
+}
+
+// Salvaged is what Salvage could not hand out.
+type Salvaged struct {
+	Lost  uint64 // records that are missing between those that are whole
+	NoEnd bool   // what is behind the last whole record is no record, or no segment is left
 }
 
 type salvager struct {
 	uuid   [16]byte
 	last   uint64 // LSN of the last record handed out, or of the checkpoint
+	until  uint64 // LSN at which the next segment begins: what is left of such records here was given up
 	fn     func(Record) error
 	report func(Finding)
+	sum    Salvaged
+}
+
+// identify returns the segments by what their headers say, or by their names where
+// those are damaged, and leaves out those of other logs.
+func (s *salvager) identify(fsys vfs.FS, segs []*segment) ([]*segment, error) {
+	var known []*segment
+	for _, seg := range segs {
+		head, err := readHead(fsys, seg.name)
+		if err != nil {
+			s.report(Finding{seg.name, 0, fmt.Sprintf("no record is in it: %v", err)})
+			continue
+		}
+		common, err := codec.ParseHeader(head, magic, version)
+		switch {
+		case errors.Is(err, codec.ErrVersion):
+			return nil, fmt.Errorf("wal %s: %w", seg.name, err)
+		case err == nil && common.UUID != s.uuid:
+			s.report(Finding{seg.name, 0, fmt.Sprintf("it belongs to %x, not to %x, and is left alone", common.UUID, s.uuid)})
+			continue
+		}
+		h, err := decodeHeader(head, s.uuid)
+		switch {
+		case err != nil:
+			s.report(Finding{seg.name, 0, err.Error()})
+		case h.first != seg.first:
+			s.report(Finding{seg.name, codec.HeaderSize, fmt.Sprintf("it begins with record %d, its name says %d", h.first, seg.first)})
+			seg.first = h.first
+		}
+		// The seed of the frames' checksums stands at the end of the header: frames
+		// that fit it are this segment's, whatever became of the rest of the header.
+		// If it is what was damaged, the rest tells it.
+		seg.seed = binary.LittleEndian.Uint32(head[headerBytes-4:])
+		if computed := codec.CRC(head[:headerBytes-4]); err != nil && s.fits(fsys, seg, computed) {
+			seg.seed = computed
+		}
+		known = append(known, seg)
+	}
+	slices.SortStableFunc(known, func(a, b *segment) int { return cmp.Compare(a.first, b.first) })
+	return known, nil
+}
+
+// readHead returns the first block of a segment.
+func readHead(fsys vfs.FS, name string) ([]byte, error) {
+	f, err := fsys.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() // only read
+	head := make([]byte, headerBlock)
+	if n, err := f.ReadAt(head, 0); n < headerBlock {
+		return nil, fmt.Errorf("%d of %d bytes of its header: %w", n, headerBlock, err)
+	}
+	return head, nil
+}
+
+// fits reports whether the first frame of a segment has this seed.
+func (s *salvager) fits(fsys vfs.FS, seg *segment, seed uint32) bool {
+	f, err := fsys.Open(seg.name)
+	if err != nil {
+		return false
+	}
+	defer f.Close() // only read
+	b := make([]byte, frameHead)
+	if _, err := f.ReadAt(b, headerBlock); err != nil {
+		return false
+	}
+	_, ok := decodeHead(b, seed)
+	return ok
 }
 
 func (s *salvager) segment(fsys vfs.FS, seg *segment) error {
@@ -48,25 +140,11 @@ func (s *salvager) segment(fsys vfs.FS, seg *segment) error {
 	}
 	defer f.Close() // only read
 	size, err := f.Size()
-	if err != nil || size < headerBlock {
-		s.report(Finding{seg.name, 0, fmt.Sprintf("it has %d bytes, no record is in it: %v", size, err)})
-		return nil
-	}
-	w := &window{f: f, size: size}
-	head, err := w.bytes(0, headerBlock)
 	if err != nil {
-		s.report(Finding{seg.name, 0, err.Error()})
+		s.report(Finding{seg.name, -1, err.Error()})
 		return nil
 	}
-	// The seed of the frames' checksums stands at the end of the header: frames
-	// that fit it are this segment's, whatever became of the rest of the header.
-	seed := binary.LittleEndian.Uint32(head[headerBytes-4:])
-	if h, err := decodeHeader(head, s.uuid); err != nil {
-		s.report(Finding{seg.name, 0, err.Error()})
-	} else if h.first != seg.first {
-		s.report(Finding{seg.name, codec.HeaderSize, fmt.Sprintf("it begins with record %d, its name says %d", h.first, seg.first)})
-	}
-	return s.frames(w, seg.name, seed)
+	return s.frames(&window{f: f, size: size}, seg.name, seg.seed)
 }
 
 // frames looks for a frame at every place where one may begin.
@@ -100,8 +178,9 @@ func (s *salvager) frames(w *window, name string, seed uint32) error {
 			continue
 		}
 		told(off, "")
-		if f.lsn > s.last {
+		if f.lsn > s.last && f.lsn < s.until {
 			if f.lsn > s.last+1 {
+				s.sum.Lost += f.lsn - s.last - 1
 				s.report(Finding{name, off, fmt.Sprintf("records %d to %d are lost", s.last+1, f.lsn-1)})
 			}
 			if err := s.fn(Record{LSN: f.lsn, Kind: f.kind, Payload: p}); err != nil {
@@ -111,6 +190,7 @@ func (s *salvager) frames(w *window, name string, seed uint32) error {
 		}
 		off += frameSize(f.length)
 	}
+	s.sum.NoEnd = s.until == math.MaxUint64 && bad >= 0
 	told(w.size, ", behind the last one")
 	return nil
 }

@@ -10,7 +10,8 @@ import (
 	"path/filepath"
 
 	"github.com/urfave/cli/v3"
-	"golang.org/x/term"
+
+	"github.com/tarndb/tarn/cmd/tarn/internal/progress"
 )
 
 func backupCommand() *cli.Command {
@@ -23,13 +24,16 @@ func backupCommand() *cli.Command {
 }
 
 func runBackup(ctx context.Context, r *request) error {
+	ctx, end := r.watched(ctx)
+	defer end()
 	if r.args[0] == "-" {
-		if f, ok := r.out().(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		if progress.IsTerminal(r.out()) {
 			return usageError("a backup is no text for a terminal: send it to a file or a pipe")
 		}
 		return r.db.Backup(ctx, r.out())
 	}
 	n, err := writeNew(r.args[0], func(w io.Writer) error { return r.db.Backup(ctx, w) })
+	end()
 	if err != nil {
 		return err
 	}

@@ -11,7 +11,10 @@ func compactCommand() *cli.Command {
 		name: "compact", usage: "give the space of deleted points back", collection: true, writes: true,
 		run: func(ctx context.Context, r *request) error {
 			before := r.c.Stats().DiskBytes
-			if err := r.c.Compact(ctx); err != nil {
+			ctx, end := r.watched(ctx)
+			err := r.c.Compact(ctx)
+			end()
+			if err != nil {
 				return err
 			}
 			after := r.c.Stats()

@@ -3,15 +3,13 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
-	"os"
 	"strings"
 
 	"github.com/urfave/cli/v3"
-	"golang.org/x/term"
 
 	"github.com/tarndb/tarn/cmd/tarn/internal/demo"
 	"github.com/tarndb/tarn/cmd/tarn/internal/godoc"
+	"github.com/tarndb/tarn/cmd/tarn/internal/progress"
 )
 
 func demoCommand() *cli.Command {
@@ -37,7 +35,12 @@ func runDemo(ctx context.Context, cmd *cli.Command) error {
 	if err != nil {
 		return err
 	}
-	report, err := demo.Run(ctx, set, demo.Options{Dir: cmd.String("dir"), Progress: progress(cmd.Root().ErrWriter)})
+	show := progress.NewLines(cmd.Root().ErrWriter, 0)
+	if w := cmd.Root().ErrWriter; progress.IsTerminal(w) {
+		show = progress.NewBar(w)
+	}
+	defer show.Stop()
+	report, err := demo.Run(ctx, set, demo.Options{Dir: cmd.String("dir"), Progress: show})
 	if err != nil {
 		return err
 	}
@@ -52,12 +55,4 @@ func runDemo(ctx context.Context, cmd *cli.Command) error {
 		return fmt.Errorf("broken promises: %s", strings.Join(broken, "; "))
 	}
 	return nil
-}
-
-// progress draws a bar on a terminal and prints plain lines elsewhere.
-func progress(w io.Writer) demo.Progress {
-	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		return demo.NewBar(f)
-	}
-	return demo.NewLines(w)
 }

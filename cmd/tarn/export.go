@@ -13,6 +13,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"github.com/tarndb/tarn"
+	"github.com/tarndb/tarn/cmd/tarn/internal/progress"
 	"github.com/tarndb/tarn/cmd/tarn/internal/vecio"
 )
 
@@ -67,6 +68,13 @@ func (r *request) each(ctx context.Context, fn func(p tarn.Point) error) error {
 	if err != nil {
 		return err
 	}
+	show := progress.New(r.cmd.Root().ErrWriter)
+	defer show.Stop()
+	total := r.c.Len()
+	if f != nil {
+		total = 0 // nobody knows how many there will be
+	}
+	show.Start("writing points", total, progress.Things)
 	for from := ""; ; {
 		points, err := r.page(ctx, from, exportPage, f)
 		if err != nil {
@@ -77,6 +85,7 @@ func (r *request) each(ctx context.Context, fn func(p tarn.Point) error) error {
 				return err
 			}
 		}
+		show.Add(len(points))
 		if len(points) < exportPage {
 			return nil
 		}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/tarndb/tarn"
 	"github.com/tarndb/tarn/cmd/tarn/internal/ingest"
+	"github.com/tarndb/tarn/cmd/tarn/internal/progress"
 	"github.com/tarndb/tarn/cmd/tarn/internal/vecio"
 )
 
@@ -152,10 +153,7 @@ func (im *importer) run(ctx context.Context, db *tarn.DB) error {
 	if err := im.open(ctx, db, len(first.Vector)); err != nil {
 		return err
 	}
-	im.progress = ingest.NewLines(im.cmd.Root().ErrWriter)
-	if isTerminal(im.cmd.Root().ErrWriter) {
-		im.progress = ingest.NewBar(im.cmd.Root().ErrWriter)
-	}
+	im.progress = &reading{show: progress.New(im.cmd.Root().ErrWriter), what: "row"}
 	defer im.progress.End()
 	im.report.Resumed, _ = im.c.Position(im.report.Source)
 	err = im.all(ctx, first)

@@ -5,16 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/urfave/cli/v3"
-	"golang.org/x/term"
 
 	"github.com/tarndb/tarn"
 	"github.com/tarndb/tarn/cmd/tarn/internal/ingest"
+	"github.com/tarndb/tarn/cmd/tarn/internal/progress"
 )
 
 func ingestCommand() *cli.Command {
@@ -101,17 +99,8 @@ func ingestOptions(cmd *cli.Command, file string) (ingest.Options, error) {
 	if o.BadFile == "" {
 		o.BadFile = name + ".bad"
 	}
-	if w := cmd.Root().ErrWriter; isTerminal(w) {
-		o.Progress = ingest.NewBar(w)
-	} else {
-		o.Progress = ingest.NewLines(w)
-	}
+	o.Progress = &reading{show: progress.New(cmd.Root().ErrWriter), what: "line"}
 	return o, nil
-}
-
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 // ingestInto returns the collection, which --dim creates.

@@ -100,7 +100,7 @@ func (in *inspection) log(ctx context.Context, dir vfs.FS, uuid [16]byte) (err e
 		return err
 	}
 	defer func() { err = errors.Join(err, sub.Close()) }()
-	return wal.Salvage(ctx, sub, uuid, in.Checkpoint.LSN, func(rec wal.Record) error {
+	_, err = wal.Salvage(ctx, sub, uuid, in.Checkpoint.LSN, func(rec wal.Record) error {
 		if in.Log.Records++; in.Log.Records == 1 {
 			in.Log.First = rec.LSN
 		}
@@ -110,6 +110,7 @@ func (in *inspection) log(ctx context.Context, dir vfs.FS, uuid [16]byte) (err e
 	}, func(f wal.Finding) {
 		in.Log.Problems = append(in.Log.Problems, fmt.Sprintf("wal/%s: offset %d: %s", f.File, f.Offset, f.Problem))
 	})
+	return err
 }
 
 func (in *inspection) files(root string) error {

@@ -8,6 +8,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/tarndb/tarn"
+	"github.com/tarndb/tarn/cmd/tarn/internal/progress"
 )
 
 // pointJSON is a point as every command prints and reads it, one a line.
@@ -74,24 +75,7 @@ func brief(p tarn.Payload, n int) string {
 }
 
 // size returns a number of bytes as people read it.
-func size(n int64) string {
-	units := []string{"B", "kB", "MB", "GB", "TB", "PB", "EB"}
-	x, u := float64(n), 0
-	for x >= 1000 && u < len(units)-1 {
-		x /= 1000
-		u++
-	}
-	if u == 0 {
-		return fmt.Sprintf("%d B", n)
-	}
-	return fmt.Sprintf("%.1f %s", x, units[u])
-}
+func size(n int64) string { return progress.Size(n) }
 
 // count returns a number with its thousands apart.
-func count[N int | int64 | uint64 | uint32](n N) string {
-	s := fmt.Sprint(n)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + " " + s[i:]
-	}
-	return s
-}
+func count[N int | int64 | uint64 | uint32](n N) string { return progress.Thousands(n) }

@@ -21,7 +21,10 @@ func rebuildCommand() *cli.Command {
 		run: func(ctx context.Context, r *request) error {
 			cfg := tarn.IndexConfig{M: r.cmd.Int("m"), EfConstruction: r.cmd.Int("ef-construction"), EfSearch: r.cmd.Int("ef-search")}
 			start := time.Now()
-			if err := r.c.Rebuild(ctx, cfg); err != nil {
+			ctx, end := r.watched(ctx)
+			err := r.c.Rebuild(ctx, cfg)
+			end()
+			if err != nil {
 				return err
 			}
 			took := time.Since(start)

@@ -33,20 +33,39 @@ type repairedJSON struct {
 	Points     int           `json:"points"`
 	Lost       int           `json:"lost"`
 	Payloads   int           `json:"payloads_lost"`
+	Records    uint64        `json:"records_lost"`
+	NoEnd      bool          `json:"end_of_log_unknown"`
 	Aside      string        `json:"aside,omitempty"`
 	Findings   []findingJSON `json:"findings"`
 	Error      string        `json:"error,omitempty"`
 }
 
 // lossError: all that could be done was done, and something is gone.
-type lossError struct{ points, payloads int }
+type lossError struct {
+	points, payloads int
+	records          uint64
+	noEnd            bool
+}
 
 func (e lossError) Error() string {
-	return fmt.Sprintf("%d points and %d payloads are lost; a backup may have them", e.points, e.payloads)
+	text := fmt.Sprintf("lost: %s, %s, %s of the log, each a batch of writes", many(e.points, "point"), many(e.payloads, "payload"), many(int(e.records), "record"))
+	if e.noEnd {
+		text += "; whether the log went on is not known"
+	}
+	return text + ". A backup may have them"
+}
+
+func many(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return count(n) + " " + what + "s"
 }
 
 func runRepair(ctx context.Context, cmd *cli.Command, dir string) error {
+	ctx, end := watched(ctx, cmd.Root().ErrWriter)
 	all, err := tarn.Repair(ctx, dir)
+	end()
 	if err != nil {
 		return err
 	}
@@ -54,13 +73,15 @@ func runRepair(ctx context.Context, cmd *cli.Command, dir string) error {
 	loss := lossError{}
 	out := []repairedJSON{}
 	for _, r := range all {
-		j := repairedJSON{Collection: r.Collection, Sound: r.Sound, Points: r.Points, Lost: r.Lost, Payloads: r.Payloads, Aside: r.Aside, Findings: findings(r.Findings)}
+		j := repairedJSON{Collection: r.Collection, Sound: r.Sound, Points: r.Points, Lost: r.Lost, Payloads: r.Payloads, Records: r.Records, NoEnd: r.NoEnd, Aside: r.Aside, Findings: findings(r.Findings)}
 		if r.Err != nil {
 			j.Error = r.Err.Error()
 			failed = append(failed, fmt.Errorf("collection %q: %w", r.Collection, r.Err))
 		}
 		loss.points += r.Lost
 		loss.payloads += r.Payloads
+		loss.records += r.Records
+		loss.noEnd = loss.noEnd || r.NoEnd
 		out = append(out, j)
 	}
 	w := cmd.Root().Writer
@@ -87,6 +108,6 @@ func (r repairedJSON) line() string {
 	case r.Sound:
 		return fmt.Sprintf("%s: sound, %s points", r.Collection, count(r.Points))
 	}
-	return fmt.Sprintf("%s: repaired, %s points kept, %s lost, %s without their payload; damaged files in %s",
-		r.Collection, count(r.Points), count(r.Lost), count(r.Payloads), r.Aside)
+	return fmt.Sprintf("%s: repaired, %s kept, %s lost, %s without their payload, %s of the log lost; damaged files in %s",
+		r.Collection, many(r.Points, "point"), count(r.Lost), count(r.Payloads), many(int(r.Records), "record"), r.Aside)
 }

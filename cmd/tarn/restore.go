@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"github.com/tarndb/tarn"
+	"github.com/tarndb/tarn/cmd/tarn/internal/progress"
 )
 
 func restoreCommand() *cli.Command {
@@ -29,7 +30,7 @@ func restoreCommand() *cli.Command {
 }
 
 func runRestore(ctx context.Context, cmd *cli.Command, dir, file string) error {
-	in := os.Stdin
+	in, total := os.Stdin, 0
 	if file != "-" {
 		f, err := os.Open(file)
 		if err != nil {
@@ -37,8 +38,15 @@ func runRestore(ctx context.Context, cmd *cli.Command, dir, file string) error {
 		}
 		defer f.Close() // only read
 		in = f
+		if info, err := f.Stat(); err == nil {
+			total = int(info.Size())
+		}
 	}
-	if err := tarn.Restore(ctx, dir, bufio.NewReaderSize(in, 1<<20)); err != nil {
+	show := progress.New(cmd.Root().ErrWriter)
+	show.Start("reading the backup", total, progress.Bytes)
+	err := tarn.Restore(ctx, dir, bufio.NewReaderSize(&measured{r: in, show: show}, 1<<20))
+	show.Stop()
+	if err != nil {
 		return err
 	}
 	db, err := openStore(dir, true)

@@ -26,7 +26,9 @@ type findingJSON struct {
 }
 
 func runVerify(ctx context.Context, r *request) error {
+	ctx, end := r.watched(ctx)
 	report, err := r.db.Verify(ctx)
+	end()
 	if err != nil {
 		return err
 	}

@@ -26,51 +26,63 @@ func OpenCopy(dir vfs.FS, name string) (*Store, error) {
 	return s, nil
 }
 
-// SalvagePayloads calls fn with the payloads in those pages of a damaged bbolt file
-// that its newest meta page leads to and that are whole. Pages that nothing leads
-// to are left alone: what they hold may be older. It reports what is damaged.
-func SalvagePayloads(dir vfs.FS, name string, fn func(slot uint32, payload []byte), report func(Finding)) {
+// SalvagePayloads calls fn with the payloads, and key with the keys and their ids, in
+// those pages of a damaged bbolt file that its newest meta page leads to and that are
+// whole. Pages that nothing leads to are left alone: what they hold may be older. It
+// reports what is damaged, and returns the LSN of the checkpoint that the payloads
+// were written with, if that is whole: a slot that was written since has another.
+func SalvagePayloads(dir vfs.FS, name string, fn func(slot uint32, payload []byte), key func(key []byte, id uint64), report func(Finding)) (lsn uint64, ok bool) {
 	f, err := dir.Open(name)
 	if err != nil {
 		report(Finding{name, err.Error()})
-		return
+		return 0, false
 	}
 	defer f.Close() // only read
 	size, err := f.Size()
 	if err != nil {
 		report(Finding{name, err.Error()})
-		return
+		return 0, false
 	}
 	p := &pageFile{file: f}
 	m, err := p.newestMeta(size)
 	if err != nil {
 		report(Finding{name, err.Error()})
-		return
+		return 0, false
 	}
 	p.pageSize, p.pages = int64(m.pageSize), min(m.pages, uint64(size)/uint64(m.pageSize))
 	p.seen = make([]uint64, (p.pages+63)/64)
-	s := &salvage{p: p, fn: fn, found: func(err error) { report(Finding{name, err.Error()}) }}
-	s.tree(m.root, func(pg page, e element) {
-		if e.flags != bucketFlag || string(e.key) != string(bucketNames[payloads]) {
-			return
-		}
-		root, inline, err := parseBucket(pg, e)
-		switch {
-		case err != nil:
-			s.found(err)
-		case root == 0:
-			s.page(inline, s.payload)
-		default:
-			s.tree(root, s.payload)
-		}
-	})
+	s := &salvage{p: p, fn: fn, key: key, found: func(err error) { report(Finding{name, err.Error()}) }}
+	s.tree(m.root, s.bucket)
+	return s.lsn, s.dated
 }
 
 // salvage walks what is left of a bbolt file.
 type salvage struct {
 	p     *pageFile
 	fn    func(slot uint32, payload []byte)
+	key   func(key []byte, id uint64)
 	found func(error)
+	lsn   uint64 // of the checkpoint
+	dated bool   // that was there
+}
+
+// bucket walks the bucket that an element of the root is, if it is wanted.
+func (s *salvage) bucket(pg page, e element) {
+	leaf := map[string]func(page, element){
+		string(bucketNames[small]): s.checkpoint, string(bucketNames[payloads]): s.payload, string(bucketNames[keys]): s.name,
+	}[string(e.key)]
+	if e.flags != bucketFlag || leaf == nil {
+		return
+	}
+	root, inline, err := parseBucket(pg, e)
+	switch {
+	case err != nil:
+		s.found(err)
+	case root == 0:
+		s.page(inline, leaf)
+	default:
+		s.tree(root, leaf)
+	}
 }
 
 // tree walks the tree under page id, around what is damaged. Its recursion ends:
@@ -113,4 +125,27 @@ func (s *salvage) payload(pg page, e element) {
 		return
 	}
 	s.fn(binary.BigEndian.Uint32(e.key), value)
+}
+
+func (s *salvage) name(_ page, e element) {
+	id, err := decodeKey(e.key, e.value)
+	if err != nil {
+		s.found(err)
+		return
+	}
+	s.key(e.key, id)
+}
+
+func (s *salvage) checkpoint(_ page, e element) {
+	if string(e.key) != string(keyCheckpoint) {
+		return
+	}
+	value, err := unseal(small, e.key, e.value)
+	if err != nil {
+		s.found(err)
+		return
+	}
+	if c, _, err := decodeCheckpoint(value); err == nil {
+		s.lsn, s.dated = c.LSN, true
+	}
 }

@@ -144,6 +144,13 @@ func (s *Store) examine() error {
 }
 
 // lastCommit returns the number of the last commit.
+// Commits returns the number of the last commit.
+func (s *Store) Commits() (uint64, error) {
+	n, err := s.lastCommit()
+	return n, s.wrap(err)
+}
+
+// lastCommit is Commits without the name of the file in an error.
 func (s *Store) lastCommit() (uint64, error) {
 	b, err := s.small(keyCommit)
 	if err != nil {

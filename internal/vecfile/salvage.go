@@ -1,50 +1,77 @@
 package vecfile
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"strings"
+
+	"github.com/cespare/xxhash/v2"
 
 	"github.com/tarndb/tarn/internal/bitmap"
 	"github.com/tarndb/tarn/internal/codec"
 	"github.com/tarndb/tarn/internal/vfs"
 )
 
+// NoSlot stands in a report for a whole file.
+const NoSlot = 1<<32 - 1
+
 // Salvage calls fn with those slots of live that are whole, in ascending order,
 // whatever else in the folder is damaged, cut short or missing, and reports the
 // others. The vector is valid during the call. Codes are not looked at: they can be
-// made anew.
-func Salvage(ctx context.Context, dir vfs.FS, cfg Config, live *bitmap.Set, fn func(Entry) error, report func(Finding)) error {
+// made anew. Absent are those that nothing was ever written to, as far as the files go.
+// The digest is that of the slots that are whole.
+func Salvage(ctx context.Context, dir vfs.FS, cfg Config, live *bitmap.Set, fn func(Entry) error, report func(slot uint32, absent bool, f Finding)) (digest uint64, err error) {
 	s := &Store{fs: dir, cfg: cfg, log: slog.New(slog.DiscardHandler), base: codec.CRC(cfg.UUID[:])}
 	if err := s.planAround(live); err != nil {
-		return err
+		return 0, err
 	}
 	for first, more := live.Next(0); more; {
 		if err := ctx.Err(); err != nil {
-			return err
+			return 0, err
 		}
 		i := s.lay.chunk(first)
 		end := s.lay.first(i) + uint64(s.lay.slots())
-		if err := s.salvageChunk(i, live, first, end, fn, report); err != nil {
-			return err
-		}
-		if end >= 1<<32 {
-			return nil
+		sum, err := s.salvageChunk(i, live, first, end, fn, report)
+		digest += sum
+		if err != nil || end >= 1<<32 {
+			return digest, err
 		}
 		first, more = live.Next(uint32(end))
 	}
-	return nil
+	return digest, nil
 }
 
-// planAround sets the layout that the first whole header tells.
+// planAround sets the layout that the first whole header of this store tells. A file
+// of a newer version is nothing to salvage from.
 func (s *Store) planAround(live *bitmap.Set) error {
 	lay, err := newLayout(s.cfg.Dim, s.cfg.Metric, s.cfg.ChunkSlots, 1<<62)
 	if err != nil {
 		return err
 	}
 	s.lay = lay
-	entries, err := s.fs.List(".")
+	told := false
+	err = eachHeader(s.fs, func(name string, h fileHeader, err error) error {
+		if errors.Is(err, codec.ErrVersion) {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		if told || err != nil || h.shift > maxShift || h.uuid != s.cfg.UUID {
+			return nil
+		}
+		told = true
+		s.lay, err = newLayout(s.cfg.Dim, s.cfg.Metric, 1<<h.shift, 1<<62)
+		return err
+	})
+	return err
+}
+
+// eachHeader calls fn with the header of every slot file in a folder, or why it
+// cannot be read.
+func eachHeader(dir vfs.FS, fn func(name string, h fileHeader, err error) error) error {
+	entries, err := dir.List(".")
 	if err != nil {
 		return err
 	}
@@ -53,14 +80,16 @@ func (s *Store) planAround(live *bitmap.Set) error {
 			continue
 		}
 		for k := range kinds {
-			h, err := s.fs.Open(e.Name)
-			if err != nil {
-				break
+			if !strings.HasSuffix(e.Name, suffixes[k]) {
+				continue
 			}
-			have, _, err := readHeader(k, h)
-			_ = h.Close() // only read
-			if err == nil && have.shift <= maxShift {
-				s.lay, err = newLayout(s.cfg.Dim, s.cfg.Metric, 1<<have.shift, 1<<62)
+			var h fileHeader
+			f, err := dir.Open(e.Name)
+			if err == nil {
+				h, _, err = readHeader(k, f)
+				_ = f.Close() // only read
+			}
+			if err := fn(e.Name, h, err); err != nil {
 				return err
 			}
 		}
@@ -68,31 +97,45 @@ func (s *Store) planAround(live *bitmap.Set) error {
 	return nil
 }
 
+// Owners returns how many files of a folder belong to each store.
+func Owners(dir vfs.FS) (map[[16]byte]int, error) {
+	owners := map[[16]byte]int{}
+	err := eachHeader(dir, func(_ string, h fileHeader, err error) error {
+		if err == nil {
+			owners[h.uuid]++
+		}
+		return nil
+	})
+	return owners, err
+}
+
 // salvageChunk reads the slots of live from first to end (excluded) of a chunk.
-func (s *Store) salvageChunk(i int, live *bitmap.Set, first uint32, end uint64, fn func(Entry) error, report func(Finding)) error {
+func (s *Store) salvageChunk(i int, live *bitmap.Set, first uint32, end uint64, fn func(Entry) error, report func(uint32, bool, Finding)) (digest uint64, failed error) {
 	vec, vecErr := s.fs.Open(fileName(vectors, uint32(i)))
 	side, sideErr := s.fs.Open(fileName(sidecar, uint32(i)))
 	if err := errors.Join(vecErr, sideErr); err != nil {
-		report(Finding{fileName(vectors, uint32(i)), -1, err.Error()})
+		report(NoSlot, true, Finding{fileName(vectors, uint32(i)), -1, err.Error()})
 	}
 	rows := [kinds][]byte{vectors: make([]byte, s.lay.stride[vectors]), sidecar: make([]byte, sideSize)}
-	var failed error
 	for slot, ok := first, true; ok && uint64(slot) < end && failed == nil; slot, ok = live.Next(slot + 1) {
 		var problem error
+		absent := false
 		for k, f := range map[kind]vfs.File{vectors: vec, sidecar: side} {
 			if f == nil {
-				problem = errors.New("a file is missing")
+				problem, absent = errors.New("a file is missing"), true
 			} else if _, err := f.ReadAt(rows[k], s.lay.offset(k, slot)); err != nil {
-				problem = err
+				problem, absent = err, errors.Is(err, io.EOF)
 			}
 		}
 		e := sideRow(rows[sidecar])
 		if problem == nil && (e.lsn() == 0 || !e.matchesVector(s.base, slot, rows[vectors])) {
 			problem = fmt.Errorf("it does not match its checksum; it may have been point %d", e.id())
+			absent = len(bytes.TrimLeft(rows[sidecar], "\x00")) == 0
 		}
 		if problem != nil {
-			report(Finding{fileName(vectors, uint32(i)), s.lay.offset(vectors, slot), fmt.Sprintf("slot %d is lost: %v", slot, problem)})
+			report(slot, absent, Finding{fileName(vectors, uint32(i)), s.lay.offset(vectors, slot), fmt.Sprintf("slot %d is lost: %v", slot, problem)})
 		} else if v, ok := vfs.Float32s(rows[vectors]); ok {
+			digest += xxhash.Sum64(rows[sidecar])
 			failed = fn(Entry{Slot: slot, ID: e.id(), LSN: e.lsn(), Payload: e.payload(), Vector: v[:s.lay.dim]})
 		}
 		if slot == 1<<32-1 {
@@ -104,5 +147,5 @@ func (s *Store) salvageChunk(i int, live *bitmap.Set, first uint32, end uint64, 
 			_ = f.Close() // only read
 		}
 	}
-	return failed
+	return digest, failed
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tarndb/tarn/internal/bitmap"
 	"github.com/tarndb/tarn/internal/codec"
+	"github.com/tarndb/tarn/internal/watch"
 )
 
 // Finding tells of damage: where, and what it is.
@@ -37,6 +38,7 @@ func (s *Store) Verify(ctx context.Context, live *bitmap.Set, report func(Findin
 				return read, err
 			}
 			first := uint32(s.lay.first(i)) + uint32(from)
+			watch.Tell(ctx, "checking slots", int64(first), int64(s.reserved.Load()))
 			read += s.verifyRows(c, live, first, first+uint32(min(verifySlots, s.rowsOf(i)-from)), report)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tarndb/tarn"
+	"github.com/tarndb/tarn/cmd/tarn/internal/progress"
 )
 
 // reopen times the way from Open to the first answer, and looks whether the
@@ -58,7 +59,7 @@ func (d *demo) check(ctx context.Context) error {
 		return err
 	}
 	live, _ := d.ledger.live()
-	d.show.Start("asking for every point", len(live))
+	d.show.Start("asking for every point", len(live), progress.Things)
 	for _, id := range live {
 		x, _ := d.ledger.expect(id)
 		if _, err := ask(ctx, d.c, d.ledger, &d.tally, x); err != nil {

@@ -7,9 +7,10 @@ import (
 	"math"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
+
+	"github.com/tarndb/tarn/cmd/tarn/internal/progress"
 )
 
 // printer remembers the first error of a row of prints.
@@ -43,14 +44,8 @@ func microseconds(d time.Duration) float64 { return round(float64(d)/1e3, 10) }
 
 func round(v, parts float64) float64 { return math.Round(v*parts) / parts }
 
-// thousands prints n in groups of three digits: 10 229.
-func thousands(n int) string {
-	s := strconv.Itoa(n)
-	for at := len(s) - 3; at > 0 && s[at-1] != '-'; at -= 3 {
-		s = s[:at] + " " + s[at:]
-	}
-	return s
-}
+// thousands returns a number with its thousands apart.
+func thousands(n int) string { return progress.Thousands(n) }
 
 func yes(is bool) string {
 	if is {

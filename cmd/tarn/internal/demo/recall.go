@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tarndb/tarn/cmd/tarn/internal/godoc"
+	"github.com/tarndb/tarn/cmd/tarn/internal/progress"
 )
 
 const (
@@ -23,7 +24,7 @@ func (d *demo) recall(ctx context.Context) error {
 		return err
 	}
 	exact := d.newExact()
-	d.show.Start("asking questions", len(d.set.Queries))
+	d.show.Start("asking questions", len(d.set.Queries), progress.Things)
 	hits, wanted := 0, 0
 	for i := range d.set.Queries {
 		q := &d.set.Queries[i]

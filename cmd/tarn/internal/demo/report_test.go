@@ -76,30 +76,3 @@ func TestNumbersAreGroupedInThrees(t *testing.T) {
 		assert.Equal(t, want, thousands(n))
 	}
 }
-
-func TestProgressWithoutATerminalIsPlainLines(t *testing.T) {
-	var b bytes.Buffer
-	p := NewLines(&b)
-	p.Say("hello %d", 1)
-	p.Start("streaming", 1000)
-	for range 1000 {
-		p.Add(1)
-	}
-	p.Add(5) // more than was announced
-	p.Stop()
-	assert.Equal(t, "hello 1\nstreaming: 200 of 1 000\nstreaming: 400 of 1 000\nstreaming: 600 of 1 000\nstreaming: 800 of 1 000\nstreaming: 1 000 of 1 000\n", b.String())
-}
-
-func TestProgressOnATerminalIsABar(t *testing.T) {
-	var b bytes.Buffer
-	p := NewBar(&b)
-	p.Start("streaming", 10)
-	p.Add(10)
-	p.Say("between")
-	p.Start("checking", 0)
-	p.Add(1)
-	p.Stop()
-	assert.Contains(t, b.String(), "streaming")
-	assert.Contains(t, b.String(), "between\n")
-	assert.NotContains(t, b.String(), "0/0")
-}

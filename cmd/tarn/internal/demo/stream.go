@@ -3,6 +3,7 @@ package demo
 import (
 	"context"
 	"errors"
+	"github.com/tarndb/tarn/cmd/tarn/internal/progress"
 	"time"
 )
 
@@ -11,7 +12,7 @@ import (
 func (d *demo) streamMost(ctx context.Context) (err error) {
 	n := len(d.set.Symbols)
 	half, most := n*9/20, n*9/10
-	d.show.Start("streaming", most)
+	d.show.Start("streaming", most, progress.Things)
 	watch := d.watch(ctx)
 	defer func() { err = errors.Join(err, watch.end(ctx, d)) }()
 
@@ -31,7 +32,7 @@ func (d *demo) streamMost(ctx context.Context) (err error) {
 func (d *demo) streamRest(ctx context.Context) (err error) {
 	n := len(d.set.Symbols)
 	most := n * 9 / 10
-	d.show.Start("streaming the rest", n-most)
+	d.show.Start("streaming the rest", n-most, progress.Things)
 	watch := d.watch(ctx)
 	defer func() { err = errors.Join(err, watch.end(ctx, d)) }()
 	if err := d.stream(ctx, func(f *feed) error { return d.sendRange(f, most, n) }); err != nil {

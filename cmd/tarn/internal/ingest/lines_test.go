@@ -5,7 +5,6 @@ import (
 	"io"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -35,16 +34,4 @@ func TestLinesAreSkippedByNumber(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "3", string(line))
 	require.ErrorContains(t, s.skip(4), "another file")
-}
-
-func TestPlainProgressTellsRateAndTimeLeft(t *testing.T) {
-	var out strings.Builder
-	p := NewLines(&out)
-	p.Show(0, 1000, 0)
-	require.Empty(t, out.String(), "not at once")
-	p.begun = p.begun.Add(-10 * time.Second) // ten seconds later
-	p.spoke = p.begun
-	p.Show(250, 1000, 5_000)
-	require.Regexp(t, `^line 5000, [45]\d\d lines/s, 25 % read, \d+s left\n$`, out.String())
-	p.End()
 }
