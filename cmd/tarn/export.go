@@ -56,7 +56,7 @@ func runExport(ctx context.Context, r *request) error {
 	if err != nil {
 		return err
 	}
-	return r.say(map[string]any{"file": file, "points": n}, "%s points written to %s", count(n), file)
+	return r.say(map[string]any{"file": file, "points": n}, "%s written to %s", many(n, "point", "points"), file)
 }
 
 // exportPage points are read at a time.

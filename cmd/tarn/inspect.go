@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v3"
@@ -138,7 +140,7 @@ func (in *inspection) holds(name string) string {
 	_, err := fmt.Sscanf(stem, "%x", &n)
 	switch {
 	case name == "meta.db":
-		return fmt.Sprintf("configuration, checkpoint at write %s, payloads, %d places in sources", count(in.Checkpoint.LSN), len(in.Positions))
+		return fmt.Sprintf("configuration, checkpoint at write %s, payloads, %s", count(in.Checkpoint.LSN), many(len(in.Positions), "place in a source", "places in sources"))
 	case name == "meta.copy":
 		return "its small records once more, to repair it from"
 	case name == "fields.idx":
@@ -172,8 +174,8 @@ func (in *inspection) print(r *request) error {
 		{"log behind it", fmt.Sprintf("%s records, %s", count(in.Log.Records), size(in.Log.Bytes))},
 		{"configuration", in.Config},
 	}
-	for source, at := range in.Positions {
-		rows = append(rows, []string{"source", fmt.Sprintf("%s at %s", source, count(at))})
+	for _, source := range slices.Sorted(maps.Keys(in.Positions)) {
+		rows = append(rows, []string{"source", fmt.Sprintf("%s at %s", source, count(in.Positions[source]))})
 	}
 	for _, p := range in.Log.Problems {
 		rows = append(rows, []string{"problem", p})

@@ -79,3 +79,11 @@ func size(n int64) string { return progress.Size(n) }
 
 // count returns a number with its thousands apart.
 func count[N int | int64 | uint64 | uint32](n N) string { return progress.Thousands(n) }
+
+// many returns how many there are of something.
+func many(n int, one, more string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return count(n) + " " + more
+}

@@ -48,18 +48,11 @@ type lossError struct {
 }
 
 func (e lossError) Error() string {
-	text := fmt.Sprintf("lost: %s, %s, %s of the log, each a batch of writes", many(e.points, "point"), many(e.payloads, "payload"), many(int(e.records), "record"))
+	text := fmt.Sprintf("lost: %s, %s, %s of the log, each a batch of writes", many(e.points, "point", "points"), many(e.payloads, "payload", "payloads"), many(int(e.records), "record", "records"))
 	if e.noEnd {
 		text += "; whether the log went on is not known"
 	}
 	return text + ". A backup may have them"
-}
-
-func many(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return count(n) + " " + what + "s"
 }
 
 func runRepair(ctx context.Context, cmd *cli.Command, dir string) error {
@@ -109,5 +102,5 @@ func (r repairedJSON) line() string {
 		return fmt.Sprintf("%s: sound, %s points", r.Collection, count(r.Points))
 	}
 	return fmt.Sprintf("%s: repaired, %s kept, %s lost, %s without their payload, %s of the log lost; damaged files in %s",
-		r.Collection, many(r.Points, "point"), count(r.Lost), count(r.Payloads), many(int(r.Records), "record"), r.Aside)
+		r.Collection, many(r.Points, "point", "points"), count(r.Lost), count(r.Payloads), many(int(r.Records), "record", "records"), r.Aside)
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
 	"flag"
 	"fmt"
 	"os"
@@ -19,7 +20,7 @@ var update = flag.Bool("update", false, "write what the commands print into the 
 
 // A script is what a user types and sees: lines that begin with "$ tarn" are run
 // one by one in a folder of their own, "$ cat > FILE" takes the lines up to EOF,
-// "$ flip FILE OFFSET" damages one. What follows is standard output, then standard
+// "$ hex FILE DIGITS" makes one of bytes, "$ flip FILE OFFSET" damages one. What follows is standard output, then standard
 // error behind "2> ", then the exit status unless it is 0. Figures that differ from
 // run to run are compared as N.
 func TestScripts(t *testing.T) {
@@ -63,6 +64,12 @@ func play(t *testing.T, script string) string {
 		case strings.HasPrefix(line, "$ flip "):
 			fmt.Fprintln(&out, line)
 			flip(t, strings.TrimPrefix(line, "$ flip "))
+		case strings.HasPrefix(line, "$ hex "):
+			fmt.Fprintln(&out, line)
+			file, digits, _ := strings.Cut(strings.TrimPrefix(line, "$ hex "), " ")
+			b, err := hex.DecodeString(digits)
+			require.NoError(t, err)
+			require.NoError(t, os.WriteFile(file, b, 0o600))
 		case strings.HasPrefix(line, "$ tarn "):
 			fmt.Fprintln(&out, line)
 			out.WriteString(runLine(words(strings.TrimPrefix(line, "$ "))))
@@ -85,13 +92,19 @@ func flip(t *testing.T, args string) {
 var (
 	sizes   = regexp.MustCompile(`\b[0-9.]+ (B|kB|MB|GB|ms|s)\b`)
 	rates   = regexp.MustCompile(`\b[0-9 ]+ (points )?a second`)
-	seconds = regexp.MustCompile(`("(?:seconds|bytes|disk_bytes|log_bytes|before_bytes|after_bytes|points_per_s|took_ms|in_graph|in_delta)": )[0-9.e+-]+`)
+	seconds = regexp.MustCompile(`("(?:seconds|bytes|disk_bytes|log_bytes|before_bytes|after_bytes|points_per_s|searches_per_s|took_ms|p50_us|p99_us|per_second|record_bytes|in_graph|in_delta)": )[0-9.e+-]+`)
 	places  = regexp.MustCompile(`/\S*/TestScripts[^/"]*/\d+/`) // the folder of the script
+	uuids   = regexp.MustCompile(`\b[0-9a-f]{32}\b|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
+	micros  = regexp.MustCompile(`\b[0-9]+ µs`)
+	last    = regexp.MustCompile(`(?m)µs +[0-9 ]+$`)
 	spaces  = regexp.MustCompile(`  +`)
 )
 
 func normal(s string) string {
 	s = sizes.ReplaceAllString(s, "N $1")
+	s = uuids.ReplaceAllString(s, "UUID")
+	s = micros.ReplaceAllString(s, "N µs")
+	s = last.ReplaceAllString(s, "µs  N")
 	s = rates.ReplaceAllString(s, " N ${1}a second")
 	s = places.ReplaceAllString(s, "${1}")
 	s = seconds.ReplaceAllString(s, "${1}N")

@@ -2,24 +2,33 @@ package main
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/urfave/cli/v3"
 
 	"github.com/tarndb/tarn"
+	"github.com/tarndb/tarn/cmd/tarn/internal/vecio"
 )
 
 func searchCommand() *cli.Command {
 	return storeCommand{
 		name: "search", usage: "find the points nearest to a point or a vector", collection: true,
-		text: "Asks with the vector of a point (--like NAME: its id or key) or with one from a file (--vector FILE, - for\n" +
-			"standard input: a JSON array of numbers). The point that --like names is left out of the answer.",
+		text: "Asks with the vector of a point (--like NAME: its id or key) or with one from a file (--vector FILE): row --row\n" +
+			"of .npy, .fvecs, .bvecs, .fbin, .u8bin, .i8bin or .f16bin, the raw float32 of .f32, or a JSON array of numbers\n" +
+			"(- is standard input). The point that --like names is left out of the answer.",
 		flags: []cli.Flag{
 			&cli.StringFlag{Name: "like", Usage: "ask with the vector of the point `NAME`"},
-			&cli.StringFlag{Name: "vector", Usage: "ask with the vector in `FILE`, a JSON array"},
+			&cli.StringFlag{Name: "vector", Usage: "ask with the vector in `FILE`"},
+			&cli.StringFlag{Name: "format", Usage: "`FORMAT` of FILE; default: by its name"},
+			&cli.IntFlag{Name: "row", Usage: "row `N` of FILE, from 0"},
 			&cli.IntFlag{Name: "k", Usage: "at most `N` points", Value: 10},
 			&cli.IntFlag{Name: "ef", Usage: "search with a beam of `N`"},
 			&cli.BoolFlag{Name: "exact", Usage: "compare with every point"},
@@ -71,14 +80,67 @@ func (r *request) query(ctx context.Context) (query []float32, self string, err 
 		p, err := r.get(ctx, like)
 		return p.Vector, name(p), err
 	}
+	query, err = vectorIn(file, r.cmd.String("format"), r.cmd.Int("row"))
+	return query, "", err
+}
+
+// vectorIn returns a row of a file of vectors.
+func vectorIn(file, format string, row int) (query []float32, err error) {
+	if format == "" && file != "-" {
+		format = vecio.FormatOf(file)
+	}
+	if row < 0 {
+		return nil, usageError(fmt.Sprintf("--row %d: rows begin at 0", row))
+	}
+	if slices.Contains(vecio.Formats, format) {
+		return rowIn(file, format, row)
+	}
 	data, err := readInput(file)
 	if err != nil {
-		return nil, "", err
+		return nil, err
+	}
+	if format == "f32" {
+		return rawRow(file, data, row)
+	}
+	if row > 0 {
+		return nil, usageError(fmt.Sprintf("%s: a JSON array is one vector, there is no row %d", file, row))
 	}
 	if err := json.Unmarshal(data, &query); err != nil {
-		return nil, "", fmt.Errorf("%s: it must be a JSON array of numbers: %w", file, err)
+		return nil, fmt.Errorf("%s: it must be a JSON array of numbers, .f32, %s: %w", file, strings.Join(vecio.Formats, ", "), err)
 	}
-	return query, "", nil
+	return query, nil
+}
+
+func rowIn(file, format string, row int) ([]float32, error) {
+	in, err := vecio.Open(file, format, vecio.IntKeys)
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close() // only read
+	for n := 0; ; n++ {
+		r, err := in.Next()
+		if errors.Is(err, io.EOF) {
+			return nil, usageError(fmt.Sprintf("%s has %d rows, there is no row %d", file, n, row))
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		if n == row {
+			return r.Vector, nil
+		}
+	}
+}
+
+// rawRow: a file of one vector, for which nothing says how long it is but its size.
+func rawRow(file string, data []byte, row int) ([]float32, error) {
+	if row > 0 || len(data) == 0 || len(data)%4 != 0 {
+		return nil, usageError(fmt.Sprintf("%s has %d bytes: .f32 is one vector of float32, little-endian", file, len(data)))
+	}
+	query := make([]float32, len(data)/4)
+	for i := range query {
+		query[i] = math.Float32frombits(binary.LittleEndian.Uint32(data[4*i:]))
+	}
+	return query, nil
 }
 
 const maxInput = 64 << 20

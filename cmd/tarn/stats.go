@@ -18,6 +18,7 @@ func statsCommand() *cli.Command {
 		flags: []cli.Flag{
 			&cli.BoolFlag{Name: "watch", Usage: "print again every --every"},
 			&cli.DurationFlag{Name: "every", Usage: "with --watch: `DURATION` between two prints", Value: 2 * time.Second},
+			&cli.IntFlag{Name: "count", Usage: "with --watch: end after `N` prints; 0: when interrupted"},
 		},
 		run: runStats,
 	}.command()
@@ -43,8 +44,8 @@ type statsJSON struct {
 }
 
 func runStats(ctx context.Context, r *request) error {
-	for {
-		if err := r.printStats(); err != nil || !r.cmd.Bool("watch") {
+	for n := 1; ; n++ {
+		if err := r.printStats(); err != nil || !r.cmd.Bool("watch") || n == r.cmd.Int("count") {
 			return err
 		}
 		select {

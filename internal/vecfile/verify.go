@@ -42,6 +42,7 @@ func (s *Store) Verify(ctx context.Context, live *bitmap.Set, report func(Findin
 			read += s.verifyRows(c, live, first, first+uint32(min(verifySlots, s.rowsOf(i)-from)), report)
 		}
 	}
+	watch.Tell(ctx, "checking slots", int64(s.reserved.Load()), int64(s.reserved.Load()))
 	if last, ok := live.Next(s.reserved.Load()); ok {
 		name := fileName(sidecar, uint32(s.lay.chunk(last)))
 		report(Finding{name, s.lay.offset(sidecar, last), fmt.Sprintf("live slot %d is not there", last)})

@@ -5,7 +5,9 @@ package vecio
 import (
 	"bufio"
 	"bytes"
+	"encoding/binary"
 	"io"
+	"math"
 	"testing"
 
 	"github.com/coder/hnsw"
@@ -48,6 +50,38 @@ func TestGraphsOfCoderHNSWAreRead(t *testing.T) {
 	row, err := s.Next()
 	require.NoError(t, err)
 	require.Equal(t, string(rune('a'+int(row.Vector[0]))), row.Key)
+}
+
+// Such files name neighbours that are not there, by their own doing: a node that was
+// deleted stays in the lists of others.
+func TestNeighboursThatAreNotThereAreNoNeighbours(t *testing.T) {
+	g := hnsw.NewGraph[int]()
+	for i := range 200 {
+		g.Add(hnsw.MakeNode(i, []float32{float32(i), 1, float32(i % 7)}))
+	}
+	for i := 0; i < 200; i += 3 {
+		g.Delete(i)
+	}
+	var saved bytes.Buffer
+	require.NoError(t, g.Export(&saved))
+	rows, err := parse(saved.Bytes(), "hnsw")
+	require.NoError(t, err)
+	require.Len(t, rows, 133)
+
+	var b []byte // by hand: one node, whose neighbours are nobody
+	b = binary.AppendVarint(binary.AppendVarint(b, 1), 16)
+	b = binary.AppendVarint(le.AppendUint64(b, 0), 20)
+	b = append(binary.AppendVarint(b, 6), "cosine"...)
+	b = binary.AppendVarint(binary.AppendVarint(b, 1), 1)
+	b = le.AppendUint32(binary.AppendVarint(binary.AppendVarint(b, 7), 1), math.Float32bits(2.5))
+	b = binary.AppendVarint(binary.AppendVarint(binary.AppendVarint(b, 2), 99), -4)
+	rows, err = parse(b, "hnsw")
+	require.NoError(t, err)
+	require.Equal(t, [][]float32{{2.5}}, rows)
+	for n := range b {
+		_, err := parse(b[:n], "hnsw")
+		require.ErrorIs(t, err, ErrFormat, "cut at %d", n)
+	}
 }
 
 func FuzzReaders(f *testing.F) {
