@@ -33,6 +33,9 @@ func benchCommand() *cli.Command {
 
 func runBench(ctx context.Context, r *request) error {
 	k := r.cmd.Int("k")
+	if n := r.cmd.Int("queries"); n < 1 {
+		return usageError(fmt.Sprintf("--queries is %d: it must be at least 1", n))
+	}
 	queries, err := r.queries(ctx, r.cmd.Int("queries"))
 	if err != nil {
 		return err
@@ -77,7 +80,7 @@ func (r *request) queries(ctx context.Context, n int) ([][]float32, error) {
 	var all [][]float32
 	rng := rand.New(rand.NewPCG(r.cmd.Uint64("seed"), 0))
 	each, seen := 0, 0
-	keep := make([][]float32, 0, n)
+	keep := make([][]float32, 0, min(n, r.c.Len()))
 	for p, err := range r.c.All(ctx) { // a sample of all, in one pass
 		if err != nil {
 			return nil, err

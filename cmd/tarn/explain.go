@@ -25,10 +25,18 @@ var advice = []struct {
 	{fs.ErrPermission, "this user may not write there"},
 }
 
+// noBackupError: what restore was given is no whole backup.
+type noBackupError struct{ error }
+
+func (e noBackupError) Unwrap() error { return e.error }
+
 // explain turns an error into what a person can act on.
 func explain(err error) string {
 	if errors.Is(err, context.Canceled) {
 		return "interrupted"
+	}
+	if errors.As(err, new(noBackupError)) {
+		return fmt.Sprintf("%v\n      this is no whole backup; nothing was made of it. Another one may be", err)
 	}
 	for _, a := range advice {
 		if errors.Is(err, a.err) {

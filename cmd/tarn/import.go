@@ -74,6 +74,9 @@ func runImport(ctx context.Context, cmd *cli.Command) (err error) {
 	if !slices.Contains(vecio.Formats, format) {
 		return usageError(fmt.Sprintf("%s: no format %q; --format is ndjson, %s", args[2], format, strings.Join(vecio.Formats, ", ")))
 	}
+	if _, err := metricFlag(cmd); err != nil {
+		return err
+	}
 	im := &importer{cmd: cmd, report: importReport{Collection: args[1]}}
 	if im.report.Source, err = filepath.Abs(args[2]); err != nil {
 		return err
@@ -91,7 +94,9 @@ func runImport(ctx context.Context, cmd *cli.Command) (err error) {
 	err = im.run(ctx, db)
 	im.report.Seconds = time.Since(begun).Seconds()
 	im.report.PerSecond = float64(im.report.Stored) / im.report.Seconds
-	err = errors.Join(err, im.print())
+	if err == nil || im.report.Rows > 0 {
+		err = errors.Join(err, im.print())
+	}
 	if err == nil && im.report.Skipped > 0 {
 		err = badLinesError{ingest.Summary{Bad: im.report.Skipped, BadFile: "the report"}}
 	}
@@ -168,18 +173,18 @@ func (im *importer) run(ctx context.Context, db *tarn.DB) error {
 func (im *importer) open(ctx context.Context, db *tarn.DB, dim int) (err error) {
 	im.c, err = db.Collection(im.report.Collection)
 	if errors.Is(err, tarn.ErrNotFound) {
-		metrics := map[string]tarn.Metric{"cosine": tarn.Cosine, "l2": tarn.L2, "dot": tarn.Dot}
-		metric, ok := metrics[strings.ToLower(im.cmd.String("metric"))]
-		if !ok {
-			return usageError(fmt.Sprintf("--metric is cosine, l2 or dot, not %q", im.cmd.String("metric")))
+		metric, err := metricFlag(im.cmd)
+		if err != nil {
+			return err
 		}
 		cfg := tarn.CollectionConfig{Dim: dim, Metric: metric}
 		if im.cmd.String("keys") == string(vecio.StringKeys) {
 			cfg.Keys = tarn.StringKeys
 		}
-		im.c, err = db.CreateCollection(ctx, im.report.Collection, cfg)
-	}
-	if err != nil {
+		if im.c, err = db.CreateCollection(ctx, im.report.Collection, cfg); err != nil {
+			return err
+		}
+	} else if err != nil {
 		return err
 	}
 	if have := im.c.Config().Dim; have != dim {

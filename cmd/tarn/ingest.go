@@ -112,13 +112,21 @@ func ingestInto(ctx context.Context, cmd *cli.Command, db *tarn.DB, name string)
 		}
 		return c, err
 	}
-	metrics := map[string]tarn.Metric{"cosine": tarn.Cosine, "l2": tarn.L2, "dot": tarn.Dot}
-	metric, ok := metrics[strings.ToLower(cmd.String("metric"))]
-	if !ok {
-		return nil, usageError(fmt.Sprintf("--metric is cosine, l2 or dot, not %q", cmd.String("metric")))
+	metric, err := metricFlag(cmd)
+	if err != nil {
+		return nil, err
 	}
 	s := tarn.DefaultStreamingConfig()
 	return db.EnsureCollection(ctx, name, tarn.CollectionConfig{Dim: cmd.Int("dim"), Metric: metric, Streaming: &s})
+}
+
+// metricFlag returns what --metric says.
+func metricFlag(cmd *cli.Command) (tarn.Metric, error) {
+	metric, ok := map[string]tarn.Metric{"cosine": tarn.Cosine, "l2": tarn.L2, "dot": tarn.Dot}[strings.ToLower(cmd.String("metric"))]
+	if !ok {
+		return 0, usageError(fmt.Sprintf("--metric is cosine, l2 or dot, not %q", cmd.String("metric")))
+	}
+	return metric, nil
 }
 
 func printSummary(cmd *cli.Command, s ingest.Summary) error {

@@ -10,6 +10,8 @@ import (
 	"syscall"
 
 	"github.com/urfave/cli/v3"
+
+	"github.com/tarndb/tarn"
 )
 
 const (
@@ -69,7 +71,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "tarn:", explain(err))
 	}
 	switch {
-	case unknown, errors.As(err, &misuse):
+	case unknown, errors.As(err, &misuse), errors.Is(err, tarn.ErrInvalidArgument), errors.Is(err, tarn.ErrInvalidName):
 		return exitUsage
 	case errors.As(err, new(badLinesError)), errors.As(err, new(lossError)):
 		return exitPartly

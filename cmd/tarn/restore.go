@@ -46,6 +46,9 @@ func runRestore(ctx context.Context, cmd *cli.Command, dir, file string) error {
 	show.Start("reading the backup", total, progress.Bytes)
 	err := tarn.Restore(ctx, dir, bufio.NewReaderSize(&measured{r: in, show: show}, 1<<20))
 	show.Stop()
+	if errors.Is(err, tarn.ErrCorrupt) {
+		err = noBackupError{err}
+	}
 	if err != nil {
 		return err
 	}

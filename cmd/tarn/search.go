@@ -40,6 +40,10 @@ func searchCommand() *cli.Command {
 }
 
 func runSearch(ctx context.Context, r *request) error {
+	k := r.cmd.Int("k")
+	if k < 1 || k > tarn.DefaultMaxK {
+		return usageError(fmt.Sprintf("--k is %d: it must be 1 to %d", k, tarn.DefaultMaxK))
+	}
 	query, self, err := r.query(ctx)
 	if err != nil {
 		return err
@@ -58,7 +62,6 @@ func runSearch(ctx context.Context, r *request) error {
 	if r.cmd.Bool("vectors") {
 		opts = append(opts, tarn.WithVectors())
 	}
-	k := r.cmd.Int("k")
 	ask := k
 	if self != "" {
 		ask++ // the point itself is left out

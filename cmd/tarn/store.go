@@ -86,7 +86,7 @@ func openStore(dir string, readOnly bool) (*tarn.DB, error) {
 	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("open database %q: %w", dir, tarn.ErrNotFound)
 	}
-	return tarn.Open(dir, &tarn.Options{ReadOnly: readOnly})
+	return tarn.Open(dir, &tarn.Options{ReadOnly: readOnly, MaxK: tarn.DefaultMaxK + 1}) // search leaves one out
 }
 
 func list(names []string) string {
