@@ -241,8 +241,8 @@ func salvageTo(ctx context.Context, home vfs.FS, name, tmp string, found func(co
 	}()
 	_, err = collection.Restore(ctx, to, p, newUUID(), 1<<24)
 	cancel()
-	if e := <-done; e != nil {
-		err = e // what Restore says follows from it
+	if e := <-done; e != nil && (err == nil || !errors.Is(e, context.Canceled)) {
+		err = e // what Restore says follows from it, unless Restore ended first
 	}
 	return sum, errors.Join(err, to.Close())
 }

@@ -77,7 +77,7 @@ func runImport(ctx context.Context, cmd *cli.Command) (err error) {
 	if _, err := metricFlag(cmd); err != nil {
 		return err
 	}
-	im := &importer{cmd: cmd, report: importReport{Collection: args[1]}}
+	im := &importer{cmd: cmd, sent: map[uint64]uint64{}, report: importReport{Collection: args[1]}}
 	if im.report.Source, err = filepath.Abs(args[2]); err != nil {
 		return err
 	}
@@ -119,7 +119,7 @@ func importLines(ctx context.Context, cmd *cli.Command, args []string) (err erro
 		return err
 	}
 	o.Resume = true
-	sum, err := ingest.Run(ctx, c, o)
+	sum, err := runLines(ctx, c, o)
 	if err := errors.Join(err, printSummary(cmd, sum)); err != nil {
 		return err
 	}
@@ -141,6 +141,7 @@ type importer struct {
 	batch    []tarn.Point
 	rows     []uint64 // of the points of the batch
 	last     tarn.Ticket
+	sent     map[uint64]uint64 // points of this run up to a place
 }
 
 // importBatch points are one record of the log.
@@ -161,9 +162,17 @@ func (im *importer) run(ctx context.Context, db *tarn.DB) error {
 	im.progress = &reading{show: progress.New(im.cmd.Root().ErrWriter), what: "row"}
 	defer im.progress.End()
 	im.report.Resumed, _ = im.c.Position(im.report.Source)
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	ctx, end := untilFull(ctx, im.stream.Stats, tick.C)
+	defer end()
 	err = im.all(ctx, first)
 	if e := im.last.Wait(ctx); err == nil {
 		err = e
+	}
+	err = fullness(ctx, err)
+	if at, _ := im.c.Position(im.report.Source); err != nil {
+		im.report.Stored = im.sent[at] // the rest was accepted and is not durable
 	}
 	im.report.Points = im.c.Len()
 	return err
@@ -258,6 +267,7 @@ func (im *importer) send(ctx context.Context) error {
 		}
 		im.last = ticket
 		im.report.Stored += uint64(len(im.batch))
+		im.sent[im.row] = im.report.Stored
 		im.batch, im.rows = im.batch[:0], im.rows[:0]
 		done, total := im.in.Progress()
 		im.progress.Show(done, total, im.row)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v3"
 
@@ -66,7 +67,7 @@ func runIngest(ctx context.Context, cmd *cli.Command) (err error) {
 	if err != nil {
 		return err
 	}
-	sum, err := ingest.Run(ctx, c, o)
+	sum, err := runLines(ctx, c, o)
 	if err := errors.Join(err, printSummary(cmd, sum)); err != nil {
 		return err
 	}
@@ -74,6 +75,16 @@ func runIngest(ctx context.Context, cmd *cli.Command) (err error) {
 		return badLinesError{sum}
 	}
 	return nil
+}
+
+// runLines is ingest.Run, which ends when the disk stays full.
+func runLines(ctx context.Context, c *tarn.Collection, o ingest.Options) (ingest.Summary, error) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	ctx, end := untilFull(ctx, func() tarn.StreamStats { return c.Stats().Stream }, tick.C)
+	defer end()
+	sum, err := ingest.Run(ctx, c, o)
+	return sum, fullness(ctx, err)
 }
 
 // badLinesError: all was done but for some lines.

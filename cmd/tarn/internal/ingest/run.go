@@ -105,11 +105,18 @@ type open struct {
 func (r *run) transfer(ctx context.Context, src *source) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	patient, leave := context.WithCancel(context.WithoutCancel(ctx))
+	defer leave()
+	defer context.AfterFunc(ctx, func() {
+		if errors.Is(context.Cause(ctx), tarn.ErrNoSpace) {
+			leave() // I3, but for a disk that stays full: nothing comes of waiting
+		}
+	})()
 	opened, waited := make(chan open, 256), make(chan struct{})
 	go func() {
 		defer close(waited)
 		for o := range opened { // I3: what was accepted is waited for, whatever happened
-			if err := o.ticket.Wait(context.WithoutCancel(ctx)); err != nil {
+			if err := o.ticket.Wait(patient); err != nil {
 				cancel(err)
 				continue
 			}
