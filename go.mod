@@ -17,8 +17,6 @@ require (
 	pgregory.net/rapid v1.3.0 // tests: random operations against models
 )
 
-require github.com/cespare/xxhash/v2 v2.3.0
-
 require (
 	codeberg.org/go-fonts/liberation v0.5.0 // indirect
 	codeberg.org/go-latex/latex v0.1.0 // indirect

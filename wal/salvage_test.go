@@ -25,7 +25,9 @@ func TestSalvageTakesNoRecordThatTheNextSegmentHasAnew(t *testing.T) {
 		}
 		end += int(frameSize(f.length))
 	}
-	setBytes(t, mem, segs[0].name, appendFrame(b[:end], h.seed, frame{lsn: segs[1].first, kind: 1}, [][]byte{[]byte("given up")}))
+	text := []byte("given up")
+	b = appendHead(b[:end], h.seed, frame{lsn: segs[1].first, kind: 1}, [][]byte{text})
+	setBytes(t, mem, segs[0].name, append(append(b, text...), frameTail(len(text))...))
 
 	next := uint64(1)
 	sum, err := Salvage(t.Context(), mem, opts.UUID, 0, func(r Record) error {

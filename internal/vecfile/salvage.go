@@ -9,8 +9,6 @@ import (
 	"log/slog"
 	"strings"
 
-	"github.com/cespare/xxhash/v2"
-
 	"github.com/tarndb/tarn/internal/bitmap"
 	"github.com/tarndb/tarn/internal/codec"
 	"github.com/tarndb/tarn/internal/vfs"
@@ -135,7 +133,7 @@ func (s *Store) salvageChunk(i int, live *bitmap.Set, first uint32, end uint64, 
 		if problem != nil {
 			report(slot, absent, Finding{fileName(vectors, uint32(i)), s.lay.offset(vectors, slot), fmt.Sprintf("slot %d is lost: %v", slot, problem)})
 		} else if v, ok := vfs.Float32s(rows[vectors]); ok {
-			digest += xxhash.Sum64(rows[sidecar])
+			digest += codec.Hash(rows[sidecar])
 			failed = fn(Entry{Slot: slot, ID: e.id(), LSN: e.lsn(), Payload: e.payload(), Vector: v[:s.lay.dim]})
 		}
 		if slot == 1<<32-1 {
