@@ -146,9 +146,7 @@ func benchBurst(b *testing.B, s *data.Set, ps []tarn.Point, producers int, searc
 	}
 	b.ReportMetric(median(func(r rates) float64 { return r.accepted }), "accepted/s")
 	b.ReportMetric(median(func(r rates) float64 { return r.durable }), "durable/s")
-	if searcher {
-		b.ReportMetric(median(func(r rates) float64 { return r.indexed }), "indexed/s")
-	}
+	b.ReportMetric(median(func(r rates) float64 { return r.indexed }), "indexed/s")
 	b.ReportMetric(median(func(r rates) float64 { return r.log }), "log/s")
 	b.ReportMetric(median(func(r rates) float64 { return r.durable / r.log }), "durable/log")
 	b.ReportMetric(median(func(r rates) float64 { return r.durable / r.logBatches }), "durable/log-of-batches")
@@ -173,8 +171,8 @@ type sent struct {
 }
 
 // sendBurst sends ps from some producers, each with a goroutine that waits for its
-// tickets in order. perRecord is how many points a record had on average. With a
-// searcher it also waits until the graph holds all.
+// tickets in order, and waits until the graph holds all. perRecord is how many points
+// a record had on average.
 func sendBurst(b *testing.B, c *tarn.Collection, ps []tarn.Point, producers int, searcher bool) (r rates, perRecord int) {
 	stream, err := c.Stream()
 	require.NoError(b, err)
@@ -216,7 +214,7 @@ func sendBurst(b *testing.B, c *tarn.Collection, ps []tarn.Point, producers int,
 	r.durable = perSecond(len(ps), start)
 	done.Store(true)
 	search.Wait()
-	for searcher && c.Stats().InDelta > 0 {
+	for c.Stats().InDelta > 0 {
 		time.Sleep(5 * time.Millisecond)
 	}
 	r.indexed = perSecond(len(ps), start)

@@ -36,9 +36,10 @@ func BenchmarkStreamSustained(b *testing.B) {
 	}
 	streamSets(b, func(b *testing.B, s *data.Set) {
 		n := min(n, len(s.Base))
-		var stream, graph, ratio, even []float64
+		var stream, graph, ratio, even, rebuilds []float64
 		for b.Loop() {
-			a := sustainStream(b, s, n)
+			a, again := sustainStream(b, s, n)
+			rebuilds = append(rebuilds, float64(again))
 			g := sustainGraph(b, s, n)
 			stream, graph = append(stream, a.rate()), append(graph, g.rate())
 			ratio, even = append(ratio, a.rate()/g.rate()), append(even, a.evenness())
@@ -46,7 +47,7 @@ func BenchmarkStreamSustained(b *testing.B) {
 		for _, m := range []struct {
 			v    []float64
 			name string
-		}{{stream, "durable/s"}, {graph, "graph/s"}, {ratio, "stream/graph"}, {even, "last/first-tenth"}} {
+		}{{stream, "durable/s"}, {graph, "graph/s"}, {ratio, "stream/graph"}, {even, "last/first-tenth"}, {rebuilds, "rebuilds"}} {
 			slices.Sort(m.v)
 			b.ReportMetric(m.v[len(m.v)/2], m.name)
 		}
@@ -81,7 +82,7 @@ func limitOf(n int) int { return n * 65_536 / 80_000 }
 
 const piece = 500
 
-func sustainStream(b *testing.B, s *data.Set, n int) *growth {
+func sustainStream(b *testing.B, s *data.Set, n int) (_ *growth, rebuilds int64) {
 	b.Helper()
 	dir, err := vfs.CreateOS(filepath.Join(b.TempDir(), "c"))
 	require.NoError(b, err)
@@ -109,7 +110,7 @@ func sustainStream(b *testing.B, s *data.Set, n int) *growth {
 	require.NoError(b, stream.Flush(ctx))
 	full.mark(int(stream.Stats().Written))
 	require.Greater(b, len(full.n), 1, "the delta never came to its limit")
-	return &full
+	return &full, int64(c.Stats().Rebuilds)
 }
 
 func sustainGraph(b *testing.B, s *data.Set, n int) *growth {

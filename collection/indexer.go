@@ -48,7 +48,7 @@ func (c *Collection) indexLoop(helps bool) {
 		v := c.view.Load()
 		claimed = claimed[:0]
 		if !helps || c.wantsHelp(v) {
-			claimed = v.delta.Claim(unit, claimed)
+			claimed = c.claim(v, claimed)
 		}
 		if len(claimed) == 0 {
 			hold.release()
@@ -74,6 +74,15 @@ func (c *Collection) indexLoop(helps bool) {
 			return
 		}
 	}
+}
+
+// claim takes the oldest slots of the delta or, if writers are faster than the
+// indexers, any: those that are written again soon then need not be inserted.
+func (c *Collection) claim(v *view, into []uint32) []uint32 {
+	if v.delta.Len() > c.opts.Knobs.DeltaLimit/2 {
+		return v.delta.ClaimAny(unit, into)
+	}
+	return v.delta.Claim(unit, into)
 }
 
 // wantsHelp reports whether more than one worker shall index: while searches run

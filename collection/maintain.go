@@ -118,7 +118,7 @@ func (c *Collection) rebuildDue(v *view, n int) string {
 	few, m := c.opts.Knobs.FewDeaths, &c.maintain
 	lost := int(v.missed.parked.Load())
 	switch {
-	case c.goneFrom(v.graph) >= max(few, n/rebuildShare):
+	case c.goneFrom(v.graph) >= max(few, n/rebuildShare, c.live.Len()/(rebuildShare-1)):
 		return "a large part of the graph is dead"
 	case lost >= max(few, n/lostShare) && lost > 2*m.lost:
 		m.lost = lost // not again for as many

@@ -2,6 +2,7 @@ package delta
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -23,11 +24,12 @@ type Buffer struct {
 	waiting  bitmap.Set // what is here and not claimed
 	cursor   cursor     // no entry before it is waiting, but those in released
 	released []uint32
+	random   *rand.Rand // of ClaimAny
 }
 
 // New returns an empty buffer.
 func New() *Buffer {
-	b := &Buffer{}
+	b := &Buffer{random: rand.New(rand.NewPCG(0, 0))}
 	b.publish(&view{})
 	return b
 }

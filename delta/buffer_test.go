@@ -51,7 +51,11 @@ func TestABufferEqualsAList(t *testing.T) {
 				}
 				require.False(t, b.Remove(span+1))
 			case 3:
-				for _, slot := range b.Claim(rapid.IntRange(0, 700).Draw(t, "claims"), nil) {
+				claim := b.Claim
+				if rapid.Bool().Draw(t, "any") {
+					claim = b.ClaimAny
+				}
+				for _, slot := range claim(rapid.IntRange(0, 700).Draw(t, "claims"), nil) {
 					require.False(t, claimed[slot], "claimed twice")
 					require.True(t, b.Has(slot))
 					claimed[slot] = true
@@ -91,6 +95,33 @@ func TestI4_TheOldestAreClaimedFirst(t *testing.T) {
 	b.Release(9999)
 	b.Add(7000)
 	require.Equal(t, []uint32{5, 7000}, b.Claim(5, nil), "released ones before new ones")
+}
+
+func TestAnyAreClaimedFromAllOverTheBuffer(t *testing.T) {
+	const n = 20 * chunkSlots
+	b := New()
+	for slot := range uint32(n) {
+		b.Add(slot)
+	}
+	chunks := map[uint32]int{}
+	var all []uint32
+	for range 200 {
+		got := b.ClaimAny(8, nil)
+		require.Len(t, got, 8)
+		for _, slot := range got {
+			chunks[slot/chunkSlots]++
+		}
+		all = append(all, got...)
+	}
+	require.Greater(t, len(chunks), 15, "of 20")
+	for len(all) < n {
+		all = append(all, b.ClaimAny(8, nil)...)
+	}
+	require.Empty(t, b.ClaimAny(8, nil))
+	slices.Sort(all)
+	require.Len(t, slices.Compact(all), n, "each once, and nothing is left")
+	b.Release(77)
+	require.Equal(t, []uint32{77}, b.ClaimAny(8, nil), "what was released comes first")
 }
 
 func TestASlotThatLeavesAndComesBackIsClaimedOnce(t *testing.T) {

@@ -13,6 +13,51 @@ func (b *Buffer) Claim(most int, into []uint32) []uint32 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	most += len(into)
+	return b.claimOldest(most, b.claimReleased(most, into))
+}
+
+// ClaimAny is Claim from anywhere in the buffer, for when more comes in than can be
+// worked on: what waits may be gone before its turn comes, and which of it will be
+// nobody knows. Points that are written in turn again and again die oldest first.
+func (b *Buffer) ClaimAny(most int, into []uint32) []uint32 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	most += len(into)
+	into = b.claimReleased(most, into)
+	chunks := b.view.Load().chunks
+	for range probes {
+		if len(into) == most || b.waiting.Len() == 0 {
+			return into
+		}
+		into = b.claimFrom(chunks[b.random.IntN(len(chunks))], most, into)
+	}
+	return b.claimOldest(most, into)
+}
+
+// probes is how many chunks are looked at for slots that wait.
+const probes = 8
+
+// claimFrom claims slots of one chunk, from a random one on. The lock is held.
+func (b *Buffer) claimFrom(c *chunk, most int, into []uint32) []uint32 {
+	n := int(c.n.Load())
+	if n == 0 {
+		return into
+	}
+	from := b.random.IntN(n)
+	for i := range n {
+		slot := c.slots[(from+i)%n].Load()
+		if len(into) == most {
+			break
+		}
+		if slot != none && b.waiting.Remove(slot) {
+			into = append(into, slot)
+		}
+	}
+	return into
+}
+
+// claimReleased claims what was released. The lock is held.
+func (b *Buffer) claimReleased(most int, into []uint32) []uint32 {
 	for len(b.released) > 0 && len(into) < most {
 		slot := b.released[0]
 		b.released = b.released[1:]
@@ -20,6 +65,11 @@ func (b *Buffer) Claim(most int, into []uint32) []uint32 {
 			into = append(into, slot)
 		}
 	}
+	return into
+}
+
+// claimOldest claims from the cursor on. The lock is held.
+func (b *Buffer) claimOldest(most int, into []uint32) []uint32 {
 	for len(into) < most {
 		slot, ok := b.advance()
 		if !ok {

@@ -6,7 +6,7 @@
 //	        v                                              v
 //	view ─> [s s s . s s s s] [. . s s s s s s] [s s s _ _ _ _ _]
 //	          chunk: full       full              last: grows at n
-//	            ^ Claim: oldest first
+//	            ^ Claim: oldest first         ^ ClaimAny: from a random place on
 //
 //	scan:  slots ── live, filter ──> codes, 256 at a time ──> approx ± slack
 //	          keep what may be among the k nearest:  approx - slack <= k-th (approx + slack)
@@ -21,7 +21,7 @@
 //	I2  An entry never moves in a chunk and a chunk that a reader may hold is
 //	    never reused. Compaction copies and publishes another view.
 //	I3  A scan sees a slot at most once.
-//	I4  A slot is handed to one claimer at a time, the oldest first.
+//	I4  A slot is handed to one claimer at a time; by Claim the oldest first.
 //	I5  A scan's results are those of float32 distances to every slot it saw:
 //	    the k smallest by distance, then slot.
 //	I6  A scan allocates nothing once its Top has grown to k and to the dimension.

@@ -90,3 +90,48 @@ func around(m Metric, base [][]float32, centre []float32, n int) []int {
 	})
 	return places[:n]
 }
+
+// TestAGraphWhosePointsMoveAllTheTimeStaysAsQuick moves every vector again and again,
+// so that in the end nearly all slots are dead, and counts what inserts cost.
+func TestAGraphWhosePointsMoveAllTheTimeStaysAsQuick(t *testing.T) {
+	const n, rounds = 2_000, 8
+	base := clustered(13, n, 16)
+	for name, c := range map[string]struct {
+		repairs int // in a round
+		most    float64
+	}{
+		"repaired as a collection does": {repairs: 10, most: 1.3},
+		"never repaired":                {repairs: 0, most: 1.6},
+	} {
+		t.Run(name, func(t *testing.T) {
+			x := newIndex(t, Config{Dim: 16}, base, 1)
+			built := x.g.Distances()
+			slots := make([]uint32, n)
+			for i := range slots {
+				slots[i] = uint32(i)
+			}
+			var last int64
+			for round := range rounds {
+				last = 0
+				for i := range n {
+					before := x.g.Distances()
+					slot, err := x.Add(base[(i+(round+1)*(n/2+1))%n])
+					require.NoError(t, err)
+					last += x.g.Distances() - before
+					x.Delete(slots[i])
+					slots[i] = slot
+					if c.repairs > 0 && i%(n/c.repairs) == 0 {
+						_, err := x.Repair(ctx)
+						require.NoError(t, err)
+					}
+				}
+			}
+			t.Logf("%.2f times the distances of the first build", float64(last)/float64(built))
+			require.Less(t, float64(last)/float64(built), c.most)
+			requireWhole(t, x.g, &x.live)
+			worn := meanRecall(t, x, clustered(13, 100, 16), 10, 64)
+			fresh := meanRecall(t, newIndex(t, Config{Dim: 16}, base, 1), clustered(13, 100, 16), 10, 64)
+			require.GreaterOrEqual(t, worn, fresh-0.01)
+		})
+	}
+}

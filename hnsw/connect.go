@@ -42,12 +42,29 @@ func (g *Graph) connect(w *walk, level int, at, slot uint32, child bool) bool {
 			place = i
 		}
 	}
+	if place < 0 {
+		place = g.deadPlace(w, level, at, row)
+	}
 	if place >= 0 {
 		atomic.StoreUint32(&row[place], slot+1)
 		return true
 	}
 	g.prune(w, level, at, slot, row)
 	return true
+}
+
+// deadPlace returns where a full row links to a slot that is dead and need not stay,
+// -1 if it does not.
+func (g *Graph) deadPlace(w *walk, level int, at uint32, row []uint32) int {
+	if g.live == nil {
+		return -1
+	}
+	for i := range row {
+		if s := atomic.LoadUint32(&row[i]) - 1; s < w.size && !g.live.Has(s) && (level > 0 || !w.anchored(at, s)) {
+			return i
+		}
+	}
+	return -1
 }
 
 // prune makes place in at's full row for the best of its links and slot.

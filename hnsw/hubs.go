@@ -27,7 +27,7 @@ const (
 //	      ──> a small beam on each layer below it ──> layer 0
 type hubs struct {
 	mu     sync.Mutex
-	layers [maxLevel + 1]atomic.Pointer[[]uint32] // appended to, never changed
+	layers [maxLevel + 1]atomic.Pointer[[]uint32] // what was loaded is appended to, never changed
 }
 
 // add makes a slot, whose rows are whole, a hub of layers 1 to level.
@@ -45,6 +45,25 @@ func (h *hubs) layer(l int) []uint32 {
 		return *p
 	}
 	return nil
+}
+
+// drop forgets hubs that are not live: a walk that begins with them begins among the
+// dead, which link to each other.
+func (h *hubs) drop(live *bitmap.Set) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for l := 1; l <= maxLevel; l++ {
+		all := h.layer(l)
+		kept := make([]uint32, 0, len(all))
+		for _, s := range all {
+			if live.Has(s) {
+				kept = append(kept, s)
+			}
+		}
+		if len(kept) < len(all) {
+			h.layers[l].Store(&kept)
+		}
+	}
 }
 
 // lowest returns the lowest layer that is small enough to be looked at whole, 0 if
@@ -117,16 +136,19 @@ func (w *walk) approach(ctx context.Context, g *Graph, q *kernel.Query, at kerne
 	if layer == 0 {
 		return w.near, nil
 	}
-	w.start(seeds, wanted{}, at)
+	want := wanted{live: g.live}
+	w.start(seeds, want, at)
+	w.pool.most = deadShare * seeds
 	for rest := g.hubs.layer(layer); len(rest) > 0; {
 		n := min(len(rest), len(w.slots))
-		w.meet(q, rest[:n])
+		w.meet(q, rest[:n], want)
 		rest = rest[n:]
 	}
 	w.near = w.pool.candidates(w.near[:0], noSlot)
 	for layer--; layer > 0; layer-- {
-		w.start(seeds, wanted{}, w.near...)
-		if err := w.beam(ctx, q, layer, wanted{}); err != nil {
+		w.start(seeds, want, w.near...)
+		w.pool.most = deadShare * seeds
+		if err := w.beam(ctx, q, layer, want); err != nil {
 			return nil, err
 		}
 		w.near = w.pool.candidates(w.near[:0], noSlot)
@@ -138,7 +160,7 @@ func (w *walk) approach(ctx context.Context, g *Graph, q *kernel.Query, at kerne
 const noSlot = 1<<32 - 1
 
 // meet puts those of the slots into the pool that were not seen yet.
-func (w *walk) meet(q *kernel.Query, slots []uint32) {
+func (w *walk) meet(q *kernel.Query, slots []uint32, want wanted) {
 	n := 0
 	for _, s := range slots {
 		if s < w.size && w.seen[s] != w.epoch {
@@ -149,7 +171,7 @@ func (w *walk) meet(q *kernel.Query, slots []uint32) {
 	}
 	met := w.slots[:n]
 	for i, d := range w.distances(q, met) {
-		w.add(met[i], d, wanted{})
+		w.add(met[i], d, want)
 	}
 }
 

@@ -12,6 +12,11 @@ import (
 // inserters see each other.
 const earlySlots = 64
 
+// deadShare bounds what an insert walks through: so many times EfConstruction, dead
+// slots included. Where most of a graph has died, it is content with fewer live
+// candidates, instead of looking at all that lies between them.
+const deadShare = 2
+
 // builder is the part of a walk that inserts need.
 type builder struct {
 	q, pair kernel.Query         // the slot; a neighbour, compared with others
@@ -97,7 +102,9 @@ func (w *walk) choose(ctx context.Context, g *Graph, slot uint32, at kernel.Cand
 	}
 	want := wanted{live: g.live}
 	for l := min(level, top); l >= 0; l-- {
-		if w.start(g.cfg.EfConstruction, want, at); l == 0 {
+		w.start(g.cfg.EfConstruction, want, at)
+		w.pool.most = deadShare * g.cfg.EfConstruction
+		if l == 0 {
 			w.begin(near, want)
 		}
 		if err := w.beam(ctx, &b.q, l, want); err != nil {

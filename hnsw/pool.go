@@ -29,11 +29,12 @@ func keyDist(key uint64) float32 {
 // pool holds the nearest candidates that a walk has met, sorted. At most limit
 // of them are wanted ones; the dead ones nearer than the last wanted one are
 // held as well, so that they cost no place (P1), and none behind it once the
-// limit is reached (P2).
+// limit is reached (P2). Where most is set, it holds no more than that in all (P3).
 type pool struct {
 	keys   []uint64
 	bound  uint64 // keys at or above it are not taken
 	limit  int
+	most   int // dead ones included
 	wanted int
 	cursor int // all keys before it are walked
 }
@@ -41,7 +42,7 @@ type pool struct {
 func (p *pool) reset(limit int) {
 	p.keys = p.keys[:0]
 	p.bound = math.MaxUint64
-	p.limit, p.wanted, p.cursor = limit, 0, 0
+	p.limit, p.most, p.wanted, p.cursor = limit, math.MaxInt, 0, 0
 }
 
 // insert puts in a key that is below bound.
@@ -72,6 +73,19 @@ func (p *pool) insert(key uint64) {
 			p.trim()
 		}
 	}
+	if len(p.keys) > p.most {
+		p.drop()
+	}
+}
+
+// drop takes the last one off a pool that holds too many, by P3.
+func (p *pool) drop() {
+	n := len(p.keys) - 1
+	if p.keys[n]&dead == 0 {
+		p.wanted--
+	}
+	p.keys = p.keys[:n]
+	p.bound = p.keys[n-1] &^ (walked | dead)
 }
 
 // trim takes the dead ones off the end, by P2.

@@ -110,6 +110,7 @@ func (w *walk) below(slot, top uint32) bool {
 func (g *Graph) Repair(ctx context.Context, live *bitmap.Set) (int, error) {
 	w := g.acquire()
 	defer g.release(w)
+	g.hubs.drop(live)
 	changed := 0
 	for range maxRounds { // what was linked anew may let more of the dead go
 		if err := g.bury(ctx, w, live); err != nil {
