@@ -194,9 +194,28 @@ func (c *Collection) sweepFiles() error {
 	}
 	for _, e := range entries {
 		stale := strings.HasPrefix(e.Name, snapshotPrefix) && strings.HasSuffix(e.Name, snapshotSuffix) && e.Name != c.check.named.name
+		if stale && e.Regular {
+			// The tables that do not name it may be those of a process whose fsync
+			// failed: on the disk may be the ones that do.
+			if err := c.syncTables(); err != nil {
+				return err
+			}
+		}
 		if e.Regular && (stale || strings.HasSuffix(e.Name, temporary)) {
 			c.removeFile(e.Name)
 		}
 	}
 	return nil
+}
+
+// syncTables makes durable what meta.db says, whoever wrote it.
+func (c *Collection) syncTables() error {
+	f, err := c.fs.OpenRW(metaName)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("%s: %w", metaName, err)
+	}
+	return c.fs.SyncDir(".")
 }
