@@ -145,7 +145,7 @@ func filters(args []string) error {
 // filteredStores are the contenders, with what they are asked.
 type filteredStores struct {
 	tarn            server
-	peers           map[string]*rival
+	peer            *rival // one process: its store opens once
 	rounds, queries int
 }
 
@@ -154,7 +154,7 @@ func newFiltered(all []tarn.Payload) (*filteredStores, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &filteredStores{tarn: server{set: filteredSet, asked: asked}, peers: map[string]*rival{}}
+	s := &filteredStores{tarn: server{set: filteredSet, asked: asked}}
 	cache, err := filepath.Abs("data")
 	if err != nil {
 		return nil, err
@@ -162,15 +162,10 @@ func newFiltered(all []tarn.Payload) (*filteredStores, error) {
 	if err := s.openTarn(filepath.Join(cache, "tarn-filters"), all); err != nil {
 		return nil, err
 	}
-	for _, name := range filterPeers[1:] {
-		if s.peers[name], err = startFiltered(name, cache); err != nil {
-			return nil, err
-		}
-		if _, err := s.peers[name].ask(ask{Do: "load"}); err != nil {
-			return nil, err
-		}
+	if s.peer, err = startFiltered("qdrant-edge", cache); err == nil {
+		_, err = s.peer.ask(ask{Do: "load"})
 	}
-	return s, nil
+	return s, err
 }
 
 func startFiltered(name, cache string) (_ *rival, err error) {
@@ -247,18 +242,14 @@ func fillFiltered(path string, all []tarn.Payload) error {
 }
 
 func (s *filteredStores) close() {
-	for _, r := range s.peers {
-		if r != nil {
-			r.stop()
-		}
-	}
+	s.peer.stop()
 	s.tarn.db.Close()
 }
 
 // search asks a contender; exact is by a scan.
 func (s *filteredStores) search(name string, f *narrow, ef int, exact, answers bool) (said, error) {
 	if name != "tarn" {
-		return s.peers[name].ask(ask{Do: "search", Ef: ef, Times: 1, Queries: s.queries, Answers: answers, Exact: exact, Narrow: f})
+		return s.peer.ask(ask{Do: "search", Acorn: name != "qdrant-edge", Ef: ef, Times: 1, Queries: s.queries, Answers: answers, Exact: exact, Narrow: f})
 	}
 	opts := []tarn.SearchOption{tarn.WithEf(ef), tarn.WithoutPayload(), tarn.WithFilter(f.tarn())}
 	if exact {

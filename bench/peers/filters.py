@@ -5,7 +5,7 @@
 Commands come as lines of JSON on the standard input, each is answered by one line on
 the standard output; rival.go says which there are. One query is one call, requests are
 made before the clock starts, and time is the processor's, all threads together.
-LIBRARY is qdrant-edge, or qdrant-edge-acorn: the same with its ACORN search.
+LIBRARY is qdrant-edge; what is asked says whether by its ACORN search.
 """
 
 import gzip
@@ -67,7 +67,7 @@ def narrowed(n):
 
 
 def requests(queries, ask):
-    acorn = qe.AcornSearchParams(enable=True) if LIBRARY.endswith("acorn") else None
+    acorn = qe.AcornSearchParams(enable=True) if ask["acorn"] else None
     params = qe.SearchParams(hnsw_ef=ask["ef"], exact=ask["exact"], acorn=acorn)
     narrow = narrowed(ask.get("narrow"))
     return [qe.SearchRequest(qe.Query.Nearest(q.tolist()), K, filter=narrow, params=params, with_payload=False, with_vector=False)

@@ -28,6 +28,7 @@ type ask struct {
 	Queries int     `json:"queries"` // the first of them; 0: all
 	Answers bool    `json:"answers"` // whether rows are wanted
 	Exact   bool    `json:"exact"`   // by a scan; filters.py alone
+	Acorn   bool    `json:"acorn"`   // filters.py alone
 	Narrow  *narrow `json:"narrow"`  // filters.py alone
 }
 
