@@ -33,6 +33,9 @@ type DB struct {
 // Options. Every collection is opened with it: its configuration, streaming
 // included, is back in force when Open returns.
 func Open(path string, opts *Options) (*DB, error) {
+	if err := collection.Supported(); err != nil {
+		return nil, fmt.Errorf("open database %q: %w", path, err)
+	}
 	o := opts.withDefaults()
 	dir, err := openDirectory(path, o.ReadOnly)
 	if err != nil {

@@ -25,6 +25,10 @@ const (
 	slotName = "slots"
 )
 
+// Supported returns an error on a machine whose byte order is not that of the files,
+// whose rows are used where they are mapped.
+func Supported() error { return kernel.Supported() }
+
 // Create lays out an empty collection in the empty folder fs. The caller makes the
 // folder durable and gives it its name afterwards.
 func Create(fs vfs.FS, cfg Config, uuid [16]byte) error {

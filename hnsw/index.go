@@ -50,6 +50,9 @@ type Index struct {
 // NewIndex returns an empty index. cfg.Dim is required; other zero fields take
 // what Defaults gives, and the zero Metric is L2.
 func NewIndex(cfg Config) (*Index, error) {
+	if err := kernel.Supported(); err != nil {
+		return nil, err
+	}
 	rows := newHeap(cfg.Dim, cfg.Metric)
 	g, err := New(cfg, rows)
 	if err != nil {
