@@ -250,6 +250,9 @@ func TestC16_EveryVersionsGoldenDirectoryIsOpenedWithTheAnswersItGave(t *testing
 		require.NoError(t, json.Unmarshal(data, &want))
 		path := filepath.Join(t.TempDir(), "db")
 		require.NoError(t, os.CopyFS(path, os.DirFS(filepath.Join(version, "db"))))
+		for name := range want.Collections { // git keeps no empty folders
+			require.NoError(t, os.MkdirAll(filepath.Join(path, "collections", name, "slots"), 0o700))
+		}
 		require.Equal(t, want.Files, hashes(t, path), "a golden directory is never changed")
 		requireRecorded(t, want, record(t, path))
 
