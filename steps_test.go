@@ -15,7 +15,7 @@ import (
 
 // patience is how long a test waits for what must happen. It bounds a failure,
 // it measures nothing.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // steps is a Hook that stops whoever comes to a named step.
 //
