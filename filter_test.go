@@ -492,7 +492,8 @@ func second[T any](_ T, err error) error { return err }
 // Recall against the exact answer, for filters that leave nine tenths to a thousandth
 // of the points, by the graph however few match, with and without writes beside it.
 func TestRecallUnderFiltersOfAllSharesHoldsWithAndWithoutWrites(t *testing.T) {
-	const n, wide, k = 6000, 16, 10
+	const wide, k = 16, 10
+	n := unlessShort(6_000, 2_000)
 	w := newWorld(t, tarn.CollectionConfig{Dim: wide, Fields: []string{"share"}}, collection.Knobs{ExactThreshold: -1, NoFilterScan: true})
 	r := newRand(12)
 	point := func(i int) tarn.Point {
@@ -516,7 +517,7 @@ func TestRecallUnderFiltersOfAllSharesHoldsWithAndWithoutWrites(t *testing.T) {
 					return nil
 				default:
 				}
-				if err := w.c.Upsert(ctx, tarn.Point{ID: uint64(i*7) % n, Vector: vector(newRand(uint64(i)), wide), Payload: tarn.Payload{"share": (float64(i*7%n%1000) + 0.5) / 1000}}); err != nil {
+				if err := w.c.Upsert(ctx, tarn.Point{ID: uint64(i * 7 % n), Vector: vector(newRand(uint64(i)), wide), Payload: tarn.Payload{"share": (float64(i*7%n%1000) + 0.5) / 1000}}); err != nil {
 					return err
 				}
 			}
@@ -530,7 +531,7 @@ func TestRecallUnderFiltersOfAllSharesHoldsWithAndWithoutWrites(t *testing.T) {
 				require.NoError(t, err)
 				near, err := w.c.Search(ctx, q, k, f, tarn.WithEf(64))
 				require.NoError(t, err)
-				require.Len(t, near, min(k, int(share*n+0.5)))
+				require.Len(t, near, min(k, int(share*float64(n)+0.5)))
 				for _, x := range near {
 					require.Less(t, x.Payload["share"], share)
 					if x.Distance <= exact[len(exact)-1].Distance {
