@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"flag"
@@ -168,23 +167,12 @@ func newFiltered(all []tarn.Payload) (*filteredStores, error) {
 	return s, err
 }
 
-func startFiltered(name, cache string) (_ *rival, err error) {
+func startFiltered(name, cache string) (*rival, error) {
 	python, err := pythonPath()
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(python, "filters.py", name, filteredSet, os.Getenv(data.Folder), cache)
-	cmd.Env, cmd.Stderr = append(os.Environ(), "OMP_NUM_THREADS=1", "OPENBLAS_NUM_THREADS=1"), os.Stderr
-	r := &rival{name: name, cmd: cmd}
-	if r.in, err = cmd.StdinPipe(); err != nil {
-		return nil, err
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	r.out = bufio.NewReaderSize(out, 1<<20)
-	return r, cmd.Start()
+	return launch(name, exec.Command(python, "filters.py", name, filteredSet, os.Getenv(data.Folder), cache))
 }
 
 // openTarn opens the store, which is made the first time.

@@ -71,6 +71,11 @@ func startRival(name, set string) (*rival, error) {
 		}
 		cmd = exec.Command(self, "serve", set, cache)
 	}
+	return launch(name, cmd)
+}
+
+// launch starts the process of a contender, on one thread of each numeric library.
+func launch(name string, cmd *exec.Cmd) (_ *rival, err error) {
 	cmd.Env = append(os.Environ(), "OMP_NUM_THREADS=1", "OPENBLAS_NUM_THREADS=1")
 	cmd.Stderr = os.Stderr
 	r := &rival{name: name, cmd: cmd}

@@ -186,7 +186,7 @@ func TestC07_C15_HeadersThatAreNotOurs(t *testing.T) {
 		{"a newer version", func(p []byte) { p[8] = 2; seal(p) }, codec.ErrVersion, "version 2"},
 		{"an unknown flag", func(p []byte) { p[12] = 4; seal(p) }, codec.ErrVersion, "flags 0x4"},
 		{"another collection", func(p []byte) { p[16] ^= 1; seal(p) }, codec.ErrCorrupt, "belongs to"},
-		{"another kind", func(p []byte) { copy(p, "TARNXXX\n"); seal(p) }, codec.ErrCorrupt, "begins with"},
+		{"another kind", func(p []byte) { copy(p, "TARNODD\n"); seal(p) }, codec.ErrCorrupt, "begins with"},
 		{"another dimension", func(p []byte) { p[headerDim]++; seal(p) }, codec.ErrCorrupt, "dimension 21"},
 		{"another metric", func(p []byte) { p[headerMetric] = 0; seal(p) }, codec.ErrCorrupt, "metric 0"},
 		{"another chunk size", func(p []byte) { p[headerShift]++; seal(p) }, codec.ErrCorrupt, "1<<7"},
