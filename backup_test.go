@@ -311,7 +311,7 @@ func (w *endless) Write(p []byte) (int, error) {
 
 func TestBackupEndsWhenItsWriterFailsOrItsContextDoes(t *testing.T) {
 	c, db, _ := newCollection(t, tarn.CollectionConfig{Dim: 64}, tarn.WithKnobs(graphOnly))
-	require.NoError(t, c.Upsert(ctx, points(newRand(4), 0, unlessShort(6_000, 2_000), 64)...))
+	require.NoError(t, c.Upsert(ctx, points(newRand(4), 0, unlessShort(6_000, 1_500), 64)...))
 	require.NoError(t, c.Rebuild(ctx, tarn.IndexConfig{}))
 	size := len(backup(t, db))
 	boom := errors.New("boom")

@@ -247,7 +247,7 @@ func TestDeadSlotsAreUsedAgain(t *testing.T) {
 	// Nothing in the background holds a pin when a checkpoint looks for them.
 	w := newWorld(t, tarn.CollectionConfig{Dim: dim}, collection.Knobs{ExactThreshold: -1, ChunkSlots: 64, NoBackground: true, PauseIndexer: true})
 	w.upsert(t, points(w.r, 1, 500, dim)...)
-	for range 12 {
+	for range unlessShort(12, 4) {
 		w.upsert(t, points(w.r, 1, 500, dim)...) // each time 500 slots die
 		require.NoError(t, w.c.Rebuild(ctx, tarn.IndexConfig{}))
 		require.NoError(t, w.c.Checkpoint(ctx))

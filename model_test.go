@@ -51,7 +51,7 @@ var optionSets = map[string]struct {
 // TestAnyRunOfOperationsEqualsAMap runs random operations on every option set. More
 // of them: TARN_MODEL_OPS=10000; another run: TARN_MODEL_SEED=7.
 func TestAnyRunOfOperationsEqualsAMap(t *testing.T) {
-	ops, seed := fromEnv("TARN_MODEL_OPS", unlessShort(250, 100)), uint64(fromEnv("TARN_MODEL_SEED", 1))
+	ops, seed := fromEnv("TARN_MODEL_OPS", unlessShort(250, 60)), uint64(fromEnv("TARN_MODEL_SEED", 1))
 	for name, set := range optionSets {
 		t.Run(name, func(t *testing.T) {
 			if set.cfg.Streaming == nil {

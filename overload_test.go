@@ -102,6 +102,7 @@ func TestD20_WritersFasterThanTheIndexerAreSlowedAndNothingIsRefused(t *testing.
 	require.GreaterOrEqual(t, most, limit/2, "writers were faster than the indexer")
 	if seconds > 0 {
 		require.LessOrEqual(t, late, max(early+early/4, early+64<<20), "memory stays bounded")
+		require.Positive(t, c.Stats().Rebuilds, "what is dead leaves the graph")
 	}
 	require.Eventually(t, func() bool { return c.Stats().InDelta == 0 }, 10*patience, 10*time.Millisecond, "the delta is empty")
 	total := 0
@@ -126,4 +127,47 @@ func resident(t testing.TB) int {
 	_, err = fmt.Sscan(string(text), &size, &pages)
 	require.NoError(t, err)
 	return pages * os.Getpagesize()
+}
+
+// TestD20_ARebuildEndsThoughEveryPointIsReplacedInEachRound has writers that are as
+// fast as a rebuild: before each round they replace every point, for as long as there
+// is room. A rebuild that left the room to the indexer of the graph it replaces would
+// go on for as many rounds as it may, with as much to do in the last as in the first.
+func TestD20_ARebuildEndsThoughEveryPointIsReplacedInEachRound(t *testing.T) {
+	const n, limit, allowed = 2_000, 200, 6 // two before it is seen, two to converge, and what lies within the delta
+	hooks := newSteps()
+	w := newWorld(t, tarn.CollectionConfig{Dim: dim}, collection.Knobs{ExactThreshold: -1, DeltaLimit: limit, SoftLimit: 20, FewDeaths: 1 << 30, Hook: hooks.hook})
+	w.upsert(t, points(w.r, 0, n, dim)...)
+
+	var over atomic.Bool
+	var replaced atomic.Int64
+	t.Cleanup(func() { over.Store(true) })
+	wait := inBackground(t, func() error {
+		r := newRand(9)
+		for id := uint64(0); !over.Load(); id = (id + 1) % n {
+			if err := w.c.Upsert(ctx, tarn.Point{ID: id, Vector: vector(r, dim)}); err != nil {
+				return err
+			}
+			replaced.Add(1)
+		}
+		return nil
+	})
+	rounds := 0
+	hooks.call("rebuild: before audit", func() { hooks.call("rebuild: round", nil) })
+	hooks.call("rebuild: round", func() {
+		if rounds++; rounds > allowed {
+			return
+		}
+		from := replaced.Load()
+		eventually(t, "every point is replaced, or there is no room", func() bool {
+			return replaced.Load() >= from+n || rounds > 2 && w.c.Stats().InDelta >= limit
+		})
+	})
+	require.NoError(t, w.c.Rebuild(ctx, tarn.IndexConfig{}))
+	over.Store(true)
+	require.NoError(t, wait())
+	require.LessOrEqual(t, rounds, allowed)
+	require.Equal(t, int64(1), w.c.Stats().Rebuilds)
+	eventually(t, "the indexer goes on", func() bool { return w.c.Stats().InDelta == 0 })
+	require.Equal(t, n, w.c.Len())
 }

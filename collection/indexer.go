@@ -47,7 +47,7 @@ func (c *Collection) indexLoop(helps bool) {
 		hold.hold(&c.clock)
 		v := c.view.Load()
 		claimed = claimed[:0]
-		if !helps || c.wantsHelp(v) {
+		if (!helps || c.wantsHelp(v)) && c.mayIndex() {
 			claimed = c.claim(v, claimed)
 		}
 		if len(claimed) == 0 {

@@ -20,6 +20,8 @@ import (
 //	serving graph:     goes on taking new points, answers every search until the swap
 type rebuilder struct {
 	running atomic.Bool // written under the writer lock: no slot is reused meanwhile
+	pressed atomic.Bool // writers are about as fast: the indexer of the serving graph spends credit
+	credit  atomic.Int64
 	done    atomic.Int64
 }
 
@@ -28,6 +30,11 @@ const (
 	smallRest = 256
 	// maxRounds bounds the catching up with writers that are faster.
 	maxRounds = 12
+	// pace is how many slots a rebuild that does not gain on the writers inserts for
+	// each one that the indexer may take out of the serving graph's delta, which is
+	// what makes room for writers. What is missing after a round is then at most a
+	// delta and a quarter of the round: 4/3 of a delta in the end.
+	pace = 4
 )
 
 // Rebuild builds a new graph beside the serving one, from the live points, and
@@ -66,21 +73,27 @@ func (c *Collection) rebuildGraph(ctx context.Context, cfg IndexConfig) error {
 	if err != nil {
 		return err
 	}
-	c.setRebuilding(true)
-	lost, err := c.fill(ctx, next, ownBeam(beam(cfg.EfSearch)))
-	if err == nil {
-		c.hook("rebuild: before publication")
-		c.publishGraph(next, lost, cfg)
-		c.hook("rebuild: after publication")
-		c.rebuild.done.Add(1)
-	}
-	c.setRebuilding(false)
-	c.maintain.kick() // audits waited
-	if err != nil {
+	if err := c.swapGraph(ctx, next, cfg); err != nil {
 		return err
 	}
 	c.check.config.Store(true)
 	return c.checkpoint(context.WithoutCancel(ctx), true)
+}
+
+// swapGraph fills next and publishes it.
+func (c *Collection) swapGraph(ctx context.Context, next engine, cfg IndexConfig) error {
+	c.setRebuilding(true)
+	defer c.maintain.kick() // audits waited
+	defer c.setRebuilding(false)
+	lost, err := c.fill(ctx, next, ownBeam(beam(cfg.EfSearch)))
+	if err != nil {
+		return err
+	}
+	c.hook("rebuild: before publication")
+	c.publishGraph(next, lost, cfg)
+	c.hook("rebuild: after publication")
+	c.rebuild.done.Add(1)
+	return nil
 }
 
 func (c *Collection) setRebuilding(on bool) {
@@ -116,8 +129,12 @@ func (c *Collection) fill(ctx context.Context, next engine, ef int) (lost *bitma
 	return lost, c.catchUp(ctx, next, each(c.insert))
 }
 
-// catchUp inserts what a graph lacks, in rounds, until that is little.
+// catchUp inserts what a graph lacks, in rounds, until that is little. If a round
+// leaves nearly as much to do as it did, because writers replace as many points, they
+// are slowed by the delta of the serving graph, which is emptied no more than pace
+// allows, and not at all in the last round: it fills, and they wait.
 func (c *Collection) catchUp(ctx context.Context, next engine, insert func(slot uint32) error) error {
+	defer c.press(false)
 	before := math.MaxInt
 	for range maxRounds {
 		c.hook("rebuild: round")
@@ -125,18 +142,63 @@ func (c *Collection) catchUp(ctx context.Context, next engine, insert func(slot 
 		if len(todo) == 0 || next.Len() > 0 && (len(todo) <= smallRest || c.outrun(before, len(todo))) {
 			return nil
 		}
-		before = len(todo)
-		if err := c.crewDo(ctx, "building the graph", todo, insert); err != nil {
+		if gained(before, len(todo)) {
+			before = len(todo)
+		} else {
+			c.press(true)
+		}
+		do := insert
+		if len(todo) > 2*c.opts.Knobs.DeltaLimit {
+			do = func(slot uint32) error { c.earn(); return insert(slot) }
+		}
+		if err := c.crewDo(ctx, "building the graph", todo, do); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// gained reports whether a round leaves less to do than it did.
+func gained(before, now int) bool { return now <= before/4*3 }
+
 // outrun reports whether writers are about as fast as the catching up, so that it
-// would not end; the rest fits the delta then, which slows them.
+// would not end, and the rest fits the delta, which slows them.
 func (c *Collection) outrun(before, now int) bool {
-	return now > before/4*3 && now <= c.opts.Knobs.DeltaLimit/2
+	return !gained(before, now) && now <= c.opts.Knobs.DeltaLimit
+}
+
+// press lets the indexer of the serving graph go on only as a rebuild does, or frees
+// it again.
+func (c *Collection) press(on bool) {
+	c.rebuild.pressed.Store(on)
+	c.rebuild.credit.Store(0)
+	if !on {
+		c.index.work.broadcast()
+	}
+}
+
+// earn is called for each slot that a rebuild inserts.
+func (c *Collection) earn() {
+	if c.rebuild.pressed.Load() && c.rebuild.credit.Add(1)%(pace*unit) == 0 {
+		c.index.work.broadcast()
+	}
+}
+
+// mayIndex reports whether the indexer of the serving graph may take another unit,
+// and takes what it costs.
+func (c *Collection) mayIndex() bool {
+	if !c.rebuild.pressed.Load() {
+		return true
+	}
+	for {
+		have := c.rebuild.credit.Load()
+		if have < pace*unit {
+			return false
+		}
+		if c.rebuild.credit.CompareAndSwap(have, have-pace*unit) {
+			return true
+		}
+	}
 }
 
 // missingFrom returns the live slots that a graph does not hold.
