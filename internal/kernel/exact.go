@@ -39,12 +39,6 @@ func normalise(v []float32, inv float64, dst []float32) []float32 {
 	return dst
 }
 
-// NormSquared returns the sum of squares of v.
-func NormSquared(v []float32) float32 {
-	_, squares := sums(v)
-	return float32(squares)
-}
-
 // Check returns the sum of squares of v, which float64 holds for every finite
 // vector, and the index of the first component that is NaN or infinite, or -1.
 func Check(v []float32) (squares float64, bad int) {
