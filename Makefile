@@ -35,8 +35,8 @@ power: ## N power cuts over every step of a store, and as many on a disk that fa
 	TARN_CUTS=$(N) TARN_SEED=$${TARN_SEED:-$$(date +%s)} go test -timeout 0 -v -run PowerCutAtEveryStep .
 	TARN_WAL_CUTS=$(N) go test -timeout 0 -v -run PowerCutAtEveryStep ./wal
 
-flip: ## every single bit of a store of 50 points
-	TARN_FLIP_STEP=1 go test -timeout 0 -v -run C17 .
+flip: ## every single bit of a store of 50 points, and of a small backup, which is cut at every length too
+	TARN_FLIP_STEP=1 go test -timeout 0 -v -run 'C17|CutShortOrFlipped' .
 
 long: ## the long forms of what the delta and rebuilds promise: SEARCHES, OVERLOAD in seconds, KILLS at each step
 	TARN_ACK_SEARCHES=$(SEARCHES) TARN_MOVING_SEARCHES=$(SEARCHES) TARN_HISTORIES=1000 TARN_OVERLOAD_SECONDS=$(OVERLOAD) TARN_KILLS=$(KILLS) \

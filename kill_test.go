@@ -18,7 +18,11 @@ import (
 // and kill itself at a named step.
 func childOptions(c crashtest.Config) *tarn.Options {
 	var n atomic.Int64
-	return tarn.WithKnobs(collection.Knobs{LogSegment: 16 << 10, CheckpointBytes: 64 << 10, SnapshotChange: 100, ChunkSlots: 256, Hook: func(step string) {
+	slots := 256
+	if c.Compact {
+		slots = 64 // so that it has files to remove
+	}
+	return tarn.WithKnobs(collection.Knobs{LogSegment: 16 << 10, CheckpointBytes: 64 << 10, SnapshotChange: 100, ChunkSlots: slots, Hook: func(step string) {
 		if c.Step == "" || step != c.Step || n.Add(1) != int64(c.Nth) {
 			return
 		}
