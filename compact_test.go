@@ -24,6 +24,12 @@ var smallChunks = collection.Knobs{ExactThreshold: -1, ChunkSlots: 64, LogSegmen
 // what they are.
 func thinned(t testing.TB, n, dim int, knobs collection.Knobs) (c *tarn.Collection, db *tarn.DB, path string, rest []tarn.Point) {
 	c, db, path = newCollection(t, tarn.CollectionConfig{Dim: dim, WriteMode: tarn.WriteStreaming}, tarn.WithKnobs(knobs))
+	return c, db, path, thin(t, c, n, dim)
+}
+
+// thin writes n points, deletes four fifths of them, and returns the rest.
+func thin(t testing.TB, c *tarn.Collection, n, dim int) (rest []tarn.Point) {
+	t.Helper()
 	all := points(newRand(9), 0, n, dim)
 	require.NoError(t, c.Upsert(ctx, all...))
 	var gone []uint64
@@ -36,7 +42,7 @@ func thinned(t testing.TB, n, dim int, knobs collection.Knobs) (c *tarn.Collecti
 	}
 	_, err := c.Delete(ctx, gone...)
 	require.NoError(t, err)
-	return c, db, path, rest
+	return rest
 }
 
 // requireRest asserts that c holds exactly these points and finds each.

@@ -1,8 +1,10 @@
 package tarn
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/tarndb/tarn/internal/vfs"
 )
@@ -19,4 +21,9 @@ func OpenInjected(path string, opts *Options) (*DB, *vfs.Inject, error) {
 		return nil, nil, fmt.Errorf("open database %q: %w", path, errors.Join(err, dir.Close()))
 	}
 	return db, disk, nil
+}
+
+// RestoreInjected is Restore in a folder of a disk that a test puts faults into.
+func RestoreInjected(ctx context.Context, parent vfs.FS, name string, r io.Reader) error {
+	return restoreIn(ctx, parent, name, r)
 }

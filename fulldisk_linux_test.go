@@ -1,0 +1,165 @@
+package tarn_test
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/tarndb/tarn"
+	"github.com/tarndb/tarn/internal/vfs"
+)
+
+// growing are the operations that need room.
+var growing = []vfs.Op{vfs.OpCreate, vfs.OpMkdir, vfs.OpWrite, vfs.OpAllocate, vfs.OpTruncate}
+
+// Whichever of its operations finds the disk full, Restore says so and leaves nothing.
+func TestB05_ARestoreThatFindsTheDiskFullLeavesNothing(t *testing.T) {
+	data := everyBlock(t)
+	dir := t.TempDir()
+	failed, step := 0, unlessShort(1, 5)
+	for n := 0; ; n += step {
+		os, err := vfs.OS(dir)
+		require.NoError(t, err)
+		fault := &vfs.Fault{Ops: growing, Skip: n, Count: 1, Err: vfs.ErrNoSpace}
+		disk := vfs.NewInject(os, fault)
+		err = tarn.RestoreInjected(ctx, disk, "copy", bytes.NewReader(data))
+		hit := disk.Hits(fault) > 0
+		if err != nil {
+			require.ErrorIs(t, err, tarn.ErrNoSpace, "operation %d", n)
+			require.NotErrorIs(t, err, tarn.ErrCorrupt)
+			left, err := disk.List(".")
+			require.NoError(t, err)
+			require.Empty(t, left, "operation %d", n)
+			failed++
+		}
+		require.NoError(t, disk.Close())
+		if !hit {
+			require.NoError(t, err)
+			break
+		}
+		if err == nil { // what can be done without is left out: the store is whole
+			db, err := tarn.Open(filepath.Join(dir, "copy"), nil)
+			require.NoError(t, err)
+			requireSound(t, db)
+			require.NoError(t, db.Close())
+			disk, err := vfs.OS(dir)
+			require.NoError(t, err)
+			require.NoError(t, disk.RemoveAll("copy"))
+			require.NoError(t, disk.Close())
+		}
+	}
+	require.Greater(t, failed, 30/step)
+	t.Logf("%d operations failed", failed)
+}
+
+// The disk becomes full at one of the operations of Compact, and stays so. What is
+// there is found meanwhile; with room again everything goes on.
+func TestB05_ACompactThatFindsTheDiskFullChangesNoAnswerAndIsFinishedByTheNext(t *testing.T) {
+	failed := 0
+	for n, hit := 0, true; hit; n += unlessShort(1, 3) {
+		path := filepath.Join(t.TempDir(), "db")
+		knobs := smallChunks
+		knobs.NoBackground = true
+		db, disk, err := tarn.OpenInjected(path, tarn.WithKnobs(knobs))
+		require.NoError(t, err)
+		c, err := db.CreateCollection(ctx, "test", tarn.CollectionConfig{Dim: 8})
+		require.NoError(t, err)
+		rest := thin(t, c, 400, 8)
+		fault := &vfs.Fault{Ops: growing, Skip: n, Err: vfs.ErrNoSpace, When: func(c vfs.Call) bool {
+			return c.Op != vfs.OpWrite || !strings.Contains(c.Name, "/slots/") // their blocks are there already
+		}}
+		disk.Add(fault)
+		err = c.Compact(ctx)
+		hit = disk.Hits(fault) > 0
+		if err != nil {
+			require.ErrorIs(t, err, tarn.ErrNoSpace, "operation %d", n)
+			require.NotErrorIs(t, err, tarn.ErrFailed)
+			failed++
+		}
+		requireRest(t, c, rest)
+		if n%2 == 0 { // killed while it is full
+			copied, db := openCollection(t, crashCopy(t, path), tarn.WithKnobs(smallChunks))
+			requireRest(t, copied, rest)
+			requireSound(t, db)
+			require.NoError(t, db.Close())
+		}
+		disk.Clear()
+		more := points(newRand(100+uint64(n)), 10_000, 5, 8)
+		require.NoError(t, c.Upsert(ctx, more...), "operation %d: there is room again", n)
+		rest = append(rest, more...)
+		compactTo(t, c, path, 3)
+		requireRest(t, c, rest)
+		requireSound(t, db)
+		require.NoError(t, db.Close())
+		c, db = openCollection(t, path, tarn.WithKnobs(smallChunks))
+		requireRest(t, c, rest)
+		require.NoError(t, db.Close())
+	}
+	require.Greater(t, failed, 1)
+	t.Logf("%d operations failed", failed)
+}
+
+// The same on a disk of the system's that is really full.
+func TestB05_BackupRestoreAndCompactOnAFullDisk(t *testing.T) {
+	disk := smallDisk(t, 16<<20)
+	path := filepath.Join(disk, "db")
+	db, err := tarn.Open(path, tarn.WithKnobs(smallChunks))
+	require.NoError(t, err)
+	c, err := db.CreateCollection(ctx, "test", tarn.CollectionConfig{Dim: 64})
+	require.NoError(t, err)
+	rest := thin(t, c, 3_000, 64)
+	require.NoError(t, c.Checkpoint(ctx))
+	data := backup(t, db)
+	ballast := filepath.Join(disk, "ballast")
+	fillDisk(t, ballast)
+
+	f, err := os.Create(filepath.Join(disk, "backup"))
+	require.NoError(t, err)
+	require.ErrorIs(t, db.Backup(ctx, f), unix.ENOSPC, "what the writer said")
+	require.NoError(t, f.Close())
+	require.NoError(t, os.Remove(f.Name()))
+	err = tarn.Restore(ctx, filepath.Join(disk, "copy"), bytes.NewReader(data))
+	require.ErrorIs(t, err, tarn.ErrNoSpace)
+	require.NotErrorIs(t, err, tarn.ErrCorrupt)
+	require.NoDirExists(t, filepath.Join(disk, "copy"))
+	require.NoDirExists(t, filepath.Join(disk, "copy.restoring"))
+	if err := c.Compact(ctx); err != nil {
+		require.ErrorIs(t, err, tarn.ErrNoSpace)
+		require.NotErrorIs(t, err, tarn.ErrFailed)
+	}
+	requireRest(t, c, rest)
+
+	require.NoError(t, os.Remove(ballast))
+	more := points(newRand(1), 10_000, 50, 64)
+	require.NoError(t, c.Upsert(ctx, more...), "there is room again")
+	rest = append(rest, more...)
+	compactTo(t, c, path, len(rest)/64+1)
+	requireRest(t, c, rest)
+	requireSound(t, db)
+	require.NoError(t, tarn.Restore(ctx, filepath.Join(disk, "copy"), bytes.NewReader(data)))
+	require.NoError(t, db.Close())
+	c, db = openCollection(t, path, tarn.WithKnobs(smallChunks))
+	requireRest(t, c, rest)
+	require.NoError(t, db.Close())
+}
+
+// fillDisk writes a file until its disk is full.
+func fillDisk(t testing.TB, name string) {
+	t.Helper()
+	f, err := os.Create(name)
+	require.NoError(t, err)
+	for piece := 1 << 20; piece > 0; piece /= 2 {
+		for err == nil {
+			_, err = f.Write(make([]byte, piece))
+		}
+		err = nil
+	}
+	_, err = f.Write([]byte("one more"))
+	require.Error(t, err)
+	require.NoError(t, f.Close())
+}
