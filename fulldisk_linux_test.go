@@ -104,52 +104,72 @@ func TestB05_ACompactThatFindsTheDiskFullChangesNoAnswerAndIsFinishedByTheNext(t
 	t.Logf("%d operations failed", failed)
 }
 
-// The same on a disk of the system's that is really full.
+// The same on a disk of the system's, with so much room left.
 func TestB05_BackupRestoreAndCompactOnAFullDisk(t *testing.T) {
-	disk := smallDisk(t, 16<<20)
+	failed := 0
+	for room := 0; room <= unlessShort(640, 128)<<10; room += 32 << 10 {
+		if onAFullDisk(t, room) {
+			failed++
+		}
+	}
+	require.Positive(t, failed)
+	t.Logf("Compact failed %d times", failed)
+}
+
+func onAFullDisk(t *testing.T, room int) (compactFailed bool) {
+	disk := smallDisk(t, 6<<20)
 	path := filepath.Join(disk, "db")
 	db, err := tarn.Open(path, tarn.WithKnobs(smallChunks))
 	require.NoError(t, err)
 	c, err := db.CreateCollection(ctx, "test", tarn.CollectionConfig{Dim: 64})
 	require.NoError(t, err)
-	rest := thin(t, c, 3_000, 64)
-	require.NoError(t, c.Checkpoint(ctx))
+	rest := thin(t, c, 1_000, 64)
 	data := backup(t, db)
-	ballast := filepath.Join(disk, "ballast")
-	fillDisk(t, ballast)
+	full := filepath.Join(disk, "full")
+	fillDisk(t, full, 0)
 
 	f, err := os.Create(filepath.Join(disk, "backup"))
 	require.NoError(t, err)
 	require.ErrorIs(t, db.Backup(ctx, f), unix.ENOSPC, "what the writer said")
 	require.NoError(t, f.Close())
 	require.NoError(t, os.Remove(f.Name()))
-	err = tarn.Restore(ctx, filepath.Join(disk, "copy"), bytes.NewReader(data))
-	require.ErrorIs(t, err, tarn.ErrNoSpace)
-	require.NotErrorIs(t, err, tarn.ErrCorrupt)
-	require.NoDirExists(t, filepath.Join(disk, "copy"))
-	require.NoDirExists(t, filepath.Join(disk, "copy.restoring"))
-	if err := c.Compact(ctx); err != nil {
+	require.NoError(t, os.Remove(full))
+	fillDisk(t, full, room)
+	if err := tarn.Restore(ctx, filepath.Join(disk, "copy"), bytes.NewReader(data)); err != nil {
 		require.ErrorIs(t, err, tarn.ErrNoSpace)
+		require.NotErrorIs(t, err, tarn.ErrCorrupt)
+		require.NoDirExists(t, filepath.Join(disk, "copy"))
+		require.NoDirExists(t, filepath.Join(disk, "copy.restoring"))
+	} else {
+		require.NoError(t, os.RemoveAll(filepath.Join(disk, "copy")))
+	}
+	if err := c.Compact(ctx); err != nil {
+		require.ErrorIs(t, err, tarn.ErrNoSpace, "room for %d bytes", room)
 		require.NotErrorIs(t, err, tarn.ErrFailed)
+		compactFailed = true
 	}
 	requireRest(t, c, rest)
+	copied, copiedDB := openCollection(t, crashCopy(t, path), tarn.WithKnobs(smallChunks)) // killed while it is full
+	requireRest(t, copied, rest)
+	requireSound(t, copiedDB)
+	require.NoError(t, copiedDB.Close())
 
-	require.NoError(t, os.Remove(ballast))
+	require.NoError(t, os.Remove(full))
 	more := points(newRand(1), 10_000, 50, 64)
 	require.NoError(t, c.Upsert(ctx, more...), "there is room again")
 	rest = append(rest, more...)
 	compactTo(t, c, path, len(rest)/64+1)
 	requireRest(t, c, rest)
 	requireSound(t, db)
-	require.NoError(t, tarn.Restore(ctx, filepath.Join(disk, "copy"), bytes.NewReader(data)))
 	require.NoError(t, db.Close())
 	c, db = openCollection(t, path, tarn.WithKnobs(smallChunks))
 	requireRest(t, c, rest)
 	require.NoError(t, db.Close())
+	return compactFailed
 }
 
-// fillDisk writes a file until its disk is full.
-func fillDisk(t testing.TB, name string) {
+// fillDisk writes a file until its disk has so much room left.
+func fillDisk(t testing.TB, name string, room int) {
 	t.Helper()
 	f, err := os.Create(name)
 	require.NoError(t, err)
@@ -161,5 +181,8 @@ func fillDisk(t testing.TB, name string) {
 	}
 	_, err = f.Write([]byte("one more"))
 	require.Error(t, err)
+	info, err := f.Stat()
+	require.NoError(t, err)
+	require.NoError(t, f.Truncate(info.Size()-int64(room)))
 	require.NoError(t, f.Close())
 }
