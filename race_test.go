@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"runtime"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -225,7 +227,23 @@ func (o *owner) step(put func(p tarn.Point) error, remove func(id uint64) error)
 }
 
 func TestD18_D20_WritersStreamsSearchersRebuildsAndCheckpointsAllAtOnce(t *testing.T) {
-	searches, writes := int64(fromEnv("TARN_RACE_SEARCHES", 20_000)), fromEnv("TARN_RACE_WRITES", 400)
+	allAtOnce(t, int64(fromEnv("TARN_RACE_SEARCHES", 20_000)), fromEnv("TARN_RACE_WRITES", 400))
+}
+
+// TestD21_OnOneTwoAndEightProcessors runs the same on machines of other sizes: what
+// never meets on two processors may on eight, and what waits by spinning ends on none.
+func TestD21_OnOneTwoAndEightProcessors(t *testing.T) {
+	for _, n := range []int{1, 2, 8} {
+		t.Run(strconv.Itoa(n), func(t *testing.T) {
+			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(n))
+			allAtOnce(t, int64(unlessShort(4_000, 1_500)), unlessShort(100, 40))
+		})
+	}
+}
+
+// allAtOnce runs four writers, two streams and four searchers beside rebuilds and
+// checkpoints, until there were as many searches and writes of each.
+func allAtOnce(t *testing.T, searches int64, writes int) {
 	c, db, path := newCollection(t, tarn.CollectionConfig{Dim: dim, WriteMode: tarn.WriteStreaming,
 		Streaming: &tarn.StreamingConfig{BatchSize: 16, BufferSize: 64, FlushInterval: time.Millisecond}},
 		tarn.WithKnobs(collection.Knobs{ExactThreshold: -1, SnapshotChange: 200, CheckpointBytes: 64 << 10, LogSegment: 64 << 10, ChunkSlots: 256, Ring: 64}))

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -69,7 +70,7 @@ func createBolt(dir vfs.FS, name string, fn func(writer) error) (err error) {
 // fillBolt makes a file with empty buckets and what fn puts into them, and syncs
 // it.
 func fillBolt(dir vfs.FS, name string, fn func(writer) error) error {
-	db, err := bbolt.Open(dir.Path(name), 0o600, &bbolt.Options{Timeout: lockTimeout, NoStatistics: true})
+	db, err := bbolt.Open(dir.Path(name), 0o600, &bbolt.Options{OpenFile: opener(dir, name), Timeout: lockTimeout, NoStatistics: true})
 	if err != nil {
 		return boltError(err)
 	}
@@ -96,7 +97,7 @@ func openBolt(dir vfs.FS, name string, readOnly bool) (*bolt, error) {
 	b := &bolt{dir: dir, name: name}
 	err := b.guard(func() (err error) {
 		b.db, err = bbolt.Open(dir.Path(name), 0o600, &bbolt.Options{
-			Timeout: lockTimeout, ReadOnly: readOnly, NoStatistics: true, FreelistType: bbolt.FreelistMapType,
+			OpenFile: opener(dir, name), Timeout: lockTimeout, ReadOnly: readOnly, NoStatistics: true, FreelistType: bbolt.FreelistMapType,
 		})
 		return err
 	})
@@ -107,6 +108,12 @@ func openBolt(dir vfs.FS, name string, readOnly bool) (*bolt, error) {
 		return nil, errors.Join(err, b.close())
 	}
 	return b, nil
+}
+
+// opener has bbolt open a file of dir itself, not what is called so by now: the
+// folder may have been renamed since it was opened, and another be in its place.
+func opener(dir vfs.FS, name string) func(string, int, fs.FileMode) (*os.File, error) {
+	return func(_ string, flag int, _ fs.FileMode) (*os.File, error) { return dir.OSFile(name, flag) }
 }
 
 func hasBuckets(r reader) error {

@@ -45,7 +45,7 @@ func (b *bolt) compact() error {
 		return err
 	}
 	err := b.guard(func() error {
-		dst, err := bbolt.Open(b.dir.Path(tmp), 0o600, &bbolt.Options{Timeout: lockTimeout, NoStatistics: true, NoSync: true})
+		dst, err := bbolt.Open(b.dir.Path(tmp), 0o600, &bbolt.Options{OpenFile: opener(b.dir, tmp), Timeout: lockTimeout, NoStatistics: true, NoSync: true})
 		if err != nil {
 			return err
 		}

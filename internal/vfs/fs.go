@@ -3,6 +3,7 @@ package vfs
 import (
 	"errors"
 	"io"
+	"os"
 )
 
 var (
@@ -43,8 +44,13 @@ type FS interface {
 	Lock(name string, shared bool) (io.Closer, error)
 	// Sub returns the FS of a folder.
 	Sub(name string) (FS, error)
-	// Path returns the operating system's name of a file, "" if it has none.
+	// Path returns the name that a file of the operating system had when the FS was
+	// opened, "" if it is none.
 	Path(name string) string
+	// OSFile opens a file of the operating system as os.OpenFile does, wherever its
+	// folder was moved meanwhile, for libraries that want one. Other systems have none:
+	// errors.ErrUnsupported.
+	OSFile(name string, flag int) (*os.File, error)
 	// Close releases the FS. Open files stay open.
 	Close() error
 }

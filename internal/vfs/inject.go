@@ -2,6 +2,7 @@ package vfs
 
 import (
 	"io"
+	"os"
 	"path"
 	"slices"
 	"sync"
@@ -286,6 +287,9 @@ func (i *Inject) Sub(name string) (FS, error) {
 
 // Path returns the inner FS's path.
 func (i *Inject) Path(name string) string { return i.fs.Path(name) }
+
+// OSFile is not injected: what a library does with its file is not seen.
+func (i *Inject) OSFile(name string, flag int) (*os.File, error) { return i.fs.OSFile(name, flag) }
 
 // Close closes the inner FS.
 func (i *Inject) Close() error { return i.fs.Close() }

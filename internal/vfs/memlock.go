@@ -1,13 +1,20 @@
 package vfs
 
 import (
+	"errors"
 	"io"
 	"io/fs"
+	"os"
 	"sync"
 )
 
 // Path returns "".
 func (m *Mem) Path(string) string { return "" }
+
+// OSFile has none: the files are in memory.
+func (m *Mem) OSFile(name string, _ int) (*os.File, error) {
+	return nil, &fs.PathError{Op: "open", Path: name, Err: errors.ErrUnsupported}
+}
 
 // Close does nothing.
 func (m *Mem) Close() error { return nil }

@@ -165,6 +165,10 @@ func (o *osFS) Path(name string) string {
 	return filepath.Join(o.path, filepath.FromSlash(name))
 }
 
+func (o *osFS) OSFile(name string, flag int) (*os.File, error) {
+	return o.root.OpenFile(filepath.FromSlash(name), flag, 0o600)
+}
+
 func (o *osFS) Close() error { return o.root.Close() }
 
 func (o *osFS) Lock(name string, shared bool) (io.Closer, error) {
