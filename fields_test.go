@@ -246,6 +246,7 @@ func TestWhatIsPublishedWhileTheFileIsReadIsInTheIndex(t *testing.T) {
 	w.upsert(t, shelved(r, 0, 300, dim)...)
 	indexed(t, w.c)
 	at := s.stop(t, "fields: before adoption")
+	defer at.release()
 	w.reopen(t)
 	at.await()
 	w.upsert(t, shelved(r, 200, 200, dim)...)
@@ -274,5 +275,33 @@ func TestASlotThatWasUsedAgainSinceTheFileIsLookedAtAnew(t *testing.T) {
 	w.path = copied
 	w.c, w.db = openCollection(t, copied, w.opts)
 	indexed(t, w.c)
+	w.requireFilters(t, r, 40)
+}
+
+// What the builder of indexes looks at is pinned: a slot that dies meanwhile is not
+// given to another point, whose payload and the old one would both be in the index.
+func TestI6_NoSlotIsWrittenAgainUnderTheBuilderOfIndexes(t *testing.T) {
+	s := newSteps()
+	k := collection.Knobs{PauseIndexer: true, NoBackground: true, Hook: s.hook}
+	w, r := newWorld(t, tarn.CollectionConfig{Dim: dim, Fields: shelfFields}, k), newRand(10)
+	for i := range 200 { // so that after Open the log's numbers are far above the clock of pins
+		w.upsert(t, shelved(r, uint64(i), 1, dim)...)
+	}
+	indexed(t, w.c)
+	at := s.stop(t, "fields: before adoption")
+	defer at.release()
+	w.reopen(t)
+	at.await()
+	w.delete(t, w.ids(100)...)
+	require.NoError(t, w.c.Checkpoint(ctx))
+	w.upsert(t, shelved(r, 1000, 100, dim)...)
+	require.Equal(t, 100, w.c.Stats().Deleted, "no slot of theirs was given to a new point")
+	at.release()
+	indexed(t, w.c)
+	w.requireFilters(t, r, 40)
+	w.upsert(t, shelved(r, 2000, 1, dim)...) // so that a checkpoint is due
+	require.NoError(t, w.c.Checkpoint(ctx))
+	w.upsert(t, shelved(r, 3000, 99, dim)...)
+	require.Equal(t, 1, w.c.Stats().Deleted, "now they are")
 	w.requireFilters(t, r, 40)
 }

@@ -206,7 +206,7 @@ func (c *Collection) buildLoop() {
 // buildFields makes all declared fields ready. What is published meanwhile is added
 // by who publishes it; what was live before is pinned and added here.
 func (c *Collection) buildFields(hold *pin) error {
-	hold.hold(&c.applied)
+	hold.hold(&c.clock)
 	c.publish.RLock()
 	var todo []*field
 	for _, f := range c.fields.list {
