@@ -45,12 +45,17 @@ func (c *Collection) boundsOf(m *matcher, n *filter.Node) bound {
 	case filter.OrOp:
 		b := bound{m.empty(), m.empty()}
 		for _, k := range n.Kids {
+			if k.Field != "" {
+				c.lookUp(m, k, b)
+				continue
+			}
 			used := m.used
 			x := c.boundsOf(m, k)
 			b.must.Or(x.must)
 			b.may.Or(x.may)
 			m.used = used
 		}
+		b.may.Or(b.must)
 		return b
 	case filter.NotOp:
 		b := bound{m.full(), m.full()}
@@ -68,17 +73,24 @@ func (c *Collection) boundsOfAll(m *matcher, n *filter.Node, ns []*filter.Node) 
 	if n.Field == "" {
 		return c.boundsOf(m, n)
 	}
-	index := c.fields.find(n.Field)
-	if index == nil {
-		return bound{m.empty(), m.full()}
-	}
 	b := bound{m.empty(), m.empty()}
-	if len(ns) > 1 {
+	if index := c.fields.find(n.Field); len(ns) > 1 && index != nil {
 		index.Range(ns, b.must, b.may, &m.lookup)
 	} else {
-		index.Lookup(n, b.must, b.may, &m.lookup)
+		c.lookUp(m, n, b)
 	}
+	b.may.Or(b.must)
 	return b
+}
+
+// lookUp adds to b what the index of a condition's field says, without one that
+// everything may fulfil it.
+func (c *Collection) lookUp(m *matcher, n *filter.Node, b bound) {
+	if index := c.fields.find(n.Field); index != nil {
+		index.Lookup(n, b.must, b.may, &m.lookup)
+	} else {
+		copy(b.may, m.live)
+	}
 }
 
 // manyKids is above how many conditions none are looked up together.

@@ -8,15 +8,15 @@
 //	               ├ there     every slot that has the field
 //	               └ long      slots with a string that is too long to be kept
 //
-//	Lookup(condition) ──> must ⊆ the slots for which it holds ⊆ may
+//	Lookup(condition) ──> must ⊆ the slots for which it holds ⊆ must ∪ may
 //
 // A set of slots is one number, a short list, or a roaring bitmap, as it grows.
 //
 // Invariants:
 //
 //	I1  For every slot that was added and not removed, Lookup is right: a slot in
-//	    must fulfils the condition, one that is not in may does not.
-//	I2  must and may are equal unless a string above maxString is in question.
+//	    must fulfils the condition, one that is in neither does not.
+//	I2  may has nothing unless a string above maxString is in question.
 //	I3  Adding twice is adding once.
 //	I4  What Decode accepts was encoded: a checksum covers all of it. Whatever it is
 //	    given it ends, allocates no more than a few times what there is to read, and

@@ -107,8 +107,8 @@ type Scratch struct {
 }
 
 // Lookup adds to must the slots for which a condition on the field holds, and to may
-// those for which it may; what lies beyond their ends is left out. It reports
-// whether the two are the same.
+// others for which it may; what lies beyond their ends is left out. It reports
+// whether there are no such others.
 func (x *Index) Lookup(n *filter.Node, must, may bitmap.Words, s *Scratch) (exact bool) {
 	switch n.Op {
 	case filter.ExistsOp:
@@ -121,7 +121,6 @@ func (x *Index) Lookup(n *filter.Node, must, may bitmap.Words, s *Scratch) (exac
 	default:
 		return x.Range([]*filter.Node{n}, must, may, s)
 	}
-	may.Or(must)
 	return exact
 }
 
@@ -137,7 +136,6 @@ func (x *Index) Range(ns []*filter.Node, must, may bitmap.Words, s *Scratch) (ex
 		putSet(&v.long, may, &s.spare)
 		exact = v.long.IsEmpty()
 	}
-	may.Or(must)
 	return exact
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // ErrInvalid is what every mistake in a filter wraps.
@@ -112,6 +113,9 @@ func CheckPath(path string) error {
 	}
 	if len(path) > maxPath {
 		return fmt.Errorf("the field's name has %d bytes: at most %d are allowed", len(path), maxPath)
+	}
+	if !utf8.ValidString(path) {
+		return errors.New("the field's name is not UTF-8")
 	}
 	if path[0] == '.' || path[len(path)-1] == '.' || strings.Contains(path, "..") {
 		return fmt.Errorf("the field %q has a part without a name", path)

@@ -2,6 +2,7 @@ package filter
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
 	"math/big"
 	"slices"
@@ -142,7 +143,7 @@ func TestI2_AValueMeansWhatItWouldBeInAPayload(t *testing.T) {
 	var s Scratch
 	for _, v := range []any{
 		nil, true, "x", word("w"), 1, int8(-1), uint16(9), uint64(math.MaxUint64), float32(0.1), 0.1, 1.0, 1e300,
-		json.Number("12.50"), now, time.Second, &n, nobody, int64(math.MaxInt64), uint8(200), 'x',
+		json.Number("12.50"), json.Number(""), now, time.Second, &n, nobody, int64(math.MaxInt64), uint8(200), 'x',
 	} {
 		data, err := json.Marshal(map[string]any{"f": v, "list": []any{v, []any{}}})
 		require.NoError(t, err)
@@ -193,7 +194,9 @@ func TestI4_MistakesInAFilterAreSaid(t *testing.T) {
 		"nil": nil, "nil in and": And(Eq("a", 1), nil), "nil in not": Not(nil), "NaN": Eq("a", math.NaN()), "slice": Eq("a", []int{1}),
 		"map": In("a", 1, map[string]any{}), "channel": Lt("a", make(chan int)), "no name": Eq("", 1), "dots": Exists("a..b"), "end": Exists("a."),
 		"start": Exists(".a"), "long": Exists(strings.Repeat("x", maxPath+1)), "deep": deep, "wide": wide, "inside": Or(Not(Contains("a", struct{}{}))),
-		"array that writes itself": Eq("a", json.RawMessage(`[1]`)),
+		"array that writes itself": Eq("a", json.RawMessage(`[1]`)), "not UTF-8": Exists("a\xff"),
+		"NaN as a literal": Gt("a", json.Number("NaN")), "infinite literal": Lt("a", json.Number("-Inf")), "hexadecimal literal": Eq("a", json.Number("0x1p4")),
+		"plus": Eq("a", json.Number("+5")), "zeros": In("a", json.Number("05")), "space": Eq("a", json.Number("5 ")), "out of range": Gt("a", json.Number("1e400")),
 	} {
 		require.ErrorIs(t, Check(f), ErrInvalid, name)
 		_, err := Compile(f)
@@ -236,5 +239,40 @@ func TestE10_NamesThatAreThereTwiceAndDeepNestingAreFound(t *testing.T) {
 	require.Error(t, CheckNested([]byte(`{"a":{"a":1},"b":[{"a":1},{"a":2}]}`), 2))
 	for _, bad := range []string{`{"a":1,"a":2}`, `{"a":1,"\u0061":2}`, `{"x":[{"a":1,"b":2,"a":1}]}`} {
 		require.ErrorIs(t, CheckNested([]byte(bad), 9), errTwice, bad)
+	}
+}
+
+// A filter that somebody else wrote may name as many fields as there are conditions:
+// neither compiling it nor a look at a payload takes a step per pair of names.
+func TestI3_AFilterOverVeryManyFieldsIsCompiledAndDecided(t *testing.T) {
+	var fs []Filter
+	for i := range maxConditions - 1 {
+		fs = append(fs, Eq(fmt.Sprintf("f%05d.x%d", i, i%7), i))
+	}
+	p, err := Compile(Or(fs...))
+	require.NoError(t, err)
+	var s Scratch
+	for i, want := range map[int]bool{0: true, 17: true, maxConditions - 2: true, maxConditions: false} {
+		got, err := p.Match(fmt.Appendf(nil, `{"f%05d":{"x%d":%d}}`, i, i%7, i), &s)
+		require.NoError(t, err)
+		require.Equal(t, want, got, i)
+	}
+	require.True(t, p.paths.root.sorted())
+}
+
+// sorted reports whether all names can be looked up by halving.
+func (n *name) sorted() bool {
+	return slices.IsSortedFunc(n.kids, byText) && !slices.ContainsFunc(n.kids, func(k *name) bool { return !k.sorted() })
+}
+
+func BenchmarkMatch(b *testing.B) {
+	p, err := Compile(And(Eq("section", "7"), Gte("words", 50), Lt("words", 90), Not(In("package", "gcc", "bash"))))
+	require.NoError(b, err)
+	payload := []byte(`{"format":"man","package":"coreutils","section":"7","title":"a title of some words","words":77}`)
+	var s Scratch
+	for b.Loop() {
+		if ok, err := p.Match(payload, &s); !ok || err != nil {
+			b.Fatal(ok, err)
+		}
 	}
 }

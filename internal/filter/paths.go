@@ -15,34 +15,55 @@ type Paths struct {
 // name is a node of the tree of names.
 type name struct {
 	text string
-	path int // the path that ends here, -1: none
-	kids []*name
+	path int     // the path that ends here, -1: none
+	kids []*name // sorted once all are there
+}
+
+// edge leads from a name to one inside it.
+type edge struct {
+	from *name
+	text string
 }
 
 // NewPaths returns the set of some paths; a place of one in list is its number.
 func NewPaths(list []string) *Paths {
 	p := &Paths{root: name{path: -1}, list: list, total: len(list)}
+	known := map[edge]*name{} // by parent and text: there may be very many
 	for i, path := range list {
 		n := &p.root
 		for part := range strings.SplitSeq(path, ".") {
-			n = n.kid(part)
+			k := known[edge{n, part}]
+			if k == nil {
+				k = &name{text: part, path: -1}
+				known[edge{n, part}] = k
+				n.kids = append(n.kids, k)
+			}
+			n = k
 		}
 		n.path = i
 	}
+	for _, n := range known {
+		slices.SortFunc(n.kids, byText)
+	}
+	slices.SortFunc(p.root.kids, byText)
 	return p
 }
 
-func (n *name) kid(text string) *name {
-	if i := slices.IndexFunc(n.kids, func(k *name) bool { return k.text == text }); i >= 0 {
-		return n.kids[i]
-	}
-	k := &name{text: text, path: -1}
-	n.kids = append(n.kids, k)
-	return k
-}
+func byText(a, b *name) int { return strings.Compare(a.text, b.text) }
+
+// few is up to how many names are looked through one by one.
+const few = 8
 
 func (n *name) find(text []byte) *name {
-	for _, k := range n.kids {
+	kids := n.kids
+	for len(kids) > few {
+		if mid := len(kids) / 2; kids[mid].text <= string(text) {
+			kids = kids[mid:]
+		} else {
+			kids = kids[:mid]
+		}
+	}
+	for _, k := range kids {
 		if k.text == string(text) {
 			return k
 		}

@@ -5,8 +5,15 @@ import "slices"
 // Program is a Filter that is ready to be decided.
 type Program struct {
 	root  *Node
+	steps step
 	paths *Paths
-	place map[string]int // of a field in paths
+}
+
+// step is a Node with the place of its field in paths.
+type step struct {
+	*Node
+	at   int
+	kids []step
 }
 
 // Scratch is what Match works with.
@@ -21,25 +28,29 @@ func Compile(f Filter) (*Program, error) {
 	if err := Check(f); err != nil {
 		return nil, err
 	}
-	p := &Program{root: f.node(), place: map[string]int{}}
 	var list []string
-	p.root.fields(func(field string) {
-		if _, ok := p.place[field]; !ok {
-			p.place[field] = len(list)
-			list = append(list, field)
-		}
-	})
+	p := &Program{root: f.node()}
+	p.steps = p.root.step(map[string]int{}, &list)
 	p.paths = NewPaths(list)
 	return p, nil
 }
 
-func (n *Node) fields(fn func(field string)) {
+// step numbers the fields in the order in which they come.
+func (n *Node) step(place map[string]int, list *[]string) step {
+	s := step{Node: n}
 	if n.Field != "" {
-		fn(n.Field)
+		at, ok := place[n.Field]
+		if !ok {
+			at = len(*list)
+			place[n.Field] = at
+			*list = append(*list, n.Field)
+		}
+		s.at = at
 	}
 	for _, k := range n.Kids {
-		k.fields(fn)
+		s.kids = append(s.kids, k.step(place, list))
 	}
+	return s
 }
 
 // Tree returns the conditions.
@@ -56,30 +67,38 @@ func (p *Program) Match(payload []byte, s *Scratch) (bool, error) {
 	s.values = slices.Grow(s.values[:0], n)[:n]
 	s.parsed = slices.Grow(s.parsed[:0], n)[:n]
 	clear(s.parsed)
-	m := match{p, payload, s, nil}
-	ok := m.holds(p.root)
+	m := match{payload, s, nil}
+	ok := m.holds(&p.steps)
 	return ok && m.err == nil, m.err
 }
 
 // match is one payload on its way through the tree.
 type match struct {
-	p       *Program
 	payload []byte
 	s       *Scratch
 	err     error
 }
 
-func (m *match) holds(n *Node) bool {
+func (m *match) holds(n *step) bool {
 	switch n.Op {
 	case AndOp:
-		return !slices.ContainsFunc(n.Kids, func(k *Node) bool { return !m.holds(k) })
+		for i := range n.kids {
+			if !m.holds(&n.kids[i]) {
+				return false
+			}
+		}
+		return true
 	case OrOp:
-		return slices.ContainsFunc(n.Kids, m.holds)
+		for i := range n.kids {
+			if m.holds(&n.kids[i]) {
+				return true
+			}
+		}
+		return false
 	case NotOp:
-		return !m.holds(n.Kids[0])
+		return !m.holds(&n.kids[0])
 	}
-	at := m.p.place[n.Field]
-	where := m.s.spans[at]
+	where := m.s.spans[n.at]
 	if !where.there() {
 		return false
 	}
@@ -89,7 +108,7 @@ func (m *match) holds(n *Node) bool {
 	case ContainsOp:
 		return m.contains(m.payload[where.from:where.to], n.Values)
 	}
-	return n.accepts(m.scalar(at, where))
+	return n.accepts(m.scalar(n.at, where))
 }
 
 // scalar returns the value of a field, which is decoded once.

@@ -140,8 +140,7 @@ func valueOf(v any) (Value, error) {
 	case nil:
 		return Value{Kind: Null}, nil
 	case json.Number:
-		n, err := ParseNumber(string(v))
-		return Value{Kind: Num, Num: n}, err
+		return literalValue(string(v))
 	case json.Marshaler, encoding.TextMarshaler:
 		return marshalled(v)
 	}
@@ -179,6 +178,19 @@ func floatValue(r reflect.Value) (Value, error) {
 		f, _ = strconv.ParseFloat(strconv.FormatFloat(f, 'g', -1, 32), 64)
 	}
 	return Value{Kind: Num, Num: Float(f)}, nil
+}
+
+// literalValue returns the value of a number as it stands in JSON. The empty one is
+// written there as 0.
+func literalValue(s string) (Value, error) {
+	if s == "" {
+		s = "0"
+	}
+	if c := s[0]; c != '-' && (c < '0' || c > '9') || s != strings.TrimSpace(s) || !json.Valid([]byte(s)) {
+		return Value{}, errors.New("a json.Number is none that JSON has")
+	}
+	n, err := ParseNumber(s)
+	return Value{Kind: Num, Num: n}, err
 }
 
 // marshalled returns the value of what writes itself, as a time does.
