@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 
 	"github.com/tarndb/tarn/internal/filter"
 )
@@ -85,107 +83,6 @@ func (c *Collection) ScrollKeys(ctx context.Context, from string, limit int, f f
 	defer c.putScratch(l.s)
 	err = guard(func() error { return l.byKey(ctx, from) })
 	return l.out, c.wrap(err)
-}
-
-// byKey reads page after page until there are enough points or no more.
-func (l *list) byKey(ctx context.Context, from string) error {
-	for {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		want := min(max(l.limit-len(l.out), minPage), maxPage)
-		names, ids, err := l.c.nextKeys(from, want)
-		if err != nil || len(ids) == 0 {
-			return err
-		}
-		if err := l.locate(ids); err != nil {
-			return err
-		}
-		if err := l.read(); err != nil || len(ids) < want {
-			if errors.Is(err, errEnough) {
-				err = nil
-			}
-			return err
-		}
-		from = names[len(names)-1] + "\x00"
-	}
-}
-
-// nextKeys returns the want smallest keys from from on, and their ids. What has
-// changed since the checkpoint is looked at first: a change leaves memory only when
-// it is in meta.db, so a key that is there throughout is in one of the two.
-func (c *Collection) nextKeys(from string, want int) (names []string, ids []uint64, err error) {
-	recent := c.keys.recentFrom(from)
-	fresh := slices.Sorted(maps.Keys(recent))
-	take := func(name string, id uint64) {
-		if id != 0 {
-			names, ids = append(names, name), append(ids, id)
-		}
-	}
-	err = c.meta.ScanKeys(from, func(key []byte, id uint64) bool {
-		for len(fresh) > 0 && fresh[0] < string(key) && len(ids) < want {
-			take(fresh[0], recent[fresh[0]])
-			fresh = fresh[1:]
-		}
-		if len(ids) == want {
-			return false
-		}
-		if _, changed := recent[string(key)]; !changed {
-			take(string(key), id)
-		}
-		return len(ids) < want
-	})
-	for ; err == nil && len(fresh) > 0 && len(ids) < want; fresh = fresh[1:] {
-		take(fresh[0], recent[fresh[0]])
-	}
-	return names, ids, err
-}
-
-// locate fills the page with where the points of ids are at this instant. Their
-// slots are pinned from then on.
-func (l *list) locate(ids []uint64) error {
-	c := l.c
-	l.s.pin.hold(&c.clock)
-	c.publish.RLock()
-	defer c.publish.RUnlock()
-	l.page = l.page[:0]
-	c.ids.getAll(len(ids), func(i int) uint64 { return ids[i] }, func(i int, slot uint32) {
-		l.page = append(l.page, place{ids[i], slot})
-	})
-	if err := c.ids.err(); err != nil {
-		return err
-	}
-	order := make(map[uint64]int, len(ids))
-	for i, id := range ids {
-		order[id] = i
-	}
-	slices.SortFunc(l.page, func(a, b place) int { return order[a.id] - order[b.id] })
-	l.page = slices.DeleteFunc(l.page, func(p place) bool { return p.slot == noSlot })
-	return nil
-}
-
-// allKeys calls fn with the ids of all points, in the order of their keys, until it
-// returns false.
-func (c *Collection) allKeys(fn func(id uint64) bool) error {
-	for from := ""; ; {
-		if err := c.gate.enter(); err != nil {
-			return err
-		}
-		names, ids, err := c.nextKeys(from, maxPage)
-		c.gate.leave()
-		if err != nil {
-			return err
-		}
-		for _, id := range ids {
-			if !fn(id) {
-				return nil
-			}
-		}
-		if len(ids) < maxPage {
-			return nil
-		}
-		from = names[len(names)-1] + "\x00"
-	}
 }
 
 // DeleteKey deletes a point, in order with the sends. It waits for room.

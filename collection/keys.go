@@ -56,21 +56,6 @@ func (k *keys) recent(key string) (id uint64, ok bool) {
 	return c.id, ok
 }
 
-// recentFrom returns what has changed since the checkpoint, of the keys from from on.
-func (k *keys) recentFrom(from string) map[string]uint64 {
-	all := map[string]uint64{}
-	k.mu.RLock()
-	defer k.mu.RUnlock()
-	for _, m := range []map[string]keyChange{k.frozen, k.fresh} {
-		for key, c := range m {
-			if key >= from {
-				all[key] = c.id
-			}
-		}
-	}
-	return all
-}
-
 // freeze hands over all changes; thaw must follow.
 func (k *keys) freeze() meta.KeyChanges {
 	k.mu.Lock()

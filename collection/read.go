@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
-	"slices"
 
 	"github.com/tarndb/tarn/internal/codec"
 	"github.com/tarndb/tarn/internal/vfs"
@@ -34,6 +32,7 @@ func (c *Collection) get(id uint64) (Point, error) {
 	if slot == noSlot {
 		return Point{}, fmt.Errorf("point %d: %w", id, ErrNotFound)
 	}
+	c.hook("get: between place and point")
 	v, err := c.store.Vector(slot, nil)
 	if err != nil {
 		return Point{}, err
@@ -53,25 +52,6 @@ func (c *Collection) slotOf(id uint64) (uint32, error) {
 	return c.ids.get(id), c.ids.err()
 }
 
-// All yields every live point, in id or key order. A point that is written or
-// deleted while the loop runs is yielded as it is when its turn comes, or not at
-// all. The loop's body may call the collection.
-func (c *Collection) All(ctx context.Context) iter.Seq2[Point, error] {
-	return func(yield func(Point, error) bool) {
-		each := c.eachID
-		if c.byKey() {
-			each = c.allKeys
-		}
-		err := each(func(id uint64) bool {
-			p, err := c.current(ctx, id)
-			return errors.Is(err, ErrNotFound) || yield(p, err) && err == nil
-		})
-		if err != nil {
-			yield(Point{}, c.wrap(err))
-		}
-	}
-}
-
 // current returns the point with an id as it is now.
 func (c *Collection) current(ctx context.Context, id uint64) (p Point, err error) {
 	if err := c.gate.enter(); err != nil {
@@ -86,40 +66,6 @@ func (c *Collection) current(ctx context.Context, id uint64) (p Point, err error
 		return err
 	})
 	return p, c.wrap(err)
-}
-
-// eachID calls fn with the ids of all live points, ascending, until it returns
-// false.
-func (c *Collection) eachID(fn func(id uint64) bool) error {
-	ids, err := c.allIDs()
-	for _, id := range ids {
-		if !fn(id) {
-			break
-		}
-	}
-	return err
-}
-
-// allIDs returns the ids of all live points, ascending.
-func (c *Collection) allIDs() ([]uint64, error) {
-	if err := c.gate.enter(); err != nil {
-		return nil, err
-	}
-	defer c.gate.leave()
-	c.publish.RLock()
-	defer c.publish.RUnlock()
-	ids := make([]uint64, 0, c.live.Len())
-	err := guard(func() error {
-		if err := c.ids.err(); err != nil {
-			return err
-		}
-		for slot := range c.live.All() {
-			ids = append(ids, c.store.ID(slot))
-		}
-		return nil
-	})
-	slices.Sort(ids)
-	return ids, err
 }
 
 // guard turns a fault in a mapped file into ErrCorrupt. What fn locks it must not

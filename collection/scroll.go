@@ -18,9 +18,15 @@ type place struct {
 }
 
 const (
-	// minPage and maxPage bound how many points a listing looks at together.
+	// minPage and maxPage bound how many points a listing looks for together: each
+	// look goes over all of them, so a filter that few fulfil asks for more and more.
 	minPage = 64
-	maxPage = 4096
+	maxPage = 1 << 16
+	// pageGrowth is how many times more the next page asks for.
+	pageGrowth = 8
+	// minRead and maxRead bound how many payloads are read together.
+	minRead = 16
+	maxRead = 256
 )
 
 // errEnough ends a page when the limit is reached.
@@ -68,17 +74,16 @@ type list struct {
 
 // byID reads page after page until there are enough points or no more.
 func (l *list) byID(ctx context.Context, from uint64) error {
-	for {
+	for want := firstPage(l.limit, maxPage); ; want = min(want*pageGrowth, maxPage) {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		want := min(max(l.limit-len(l.out), minPage), maxPage)
 		l.nextIDs(from, want)
 		if len(l.page) == 0 {
 			return nil
 		}
 		last := l.page[len(l.page)-1].id
-		if err := l.read(); err != nil || len(l.page) < want || last == math.MaxUint64 {
+		if err := l.read(ctx); err != nil || len(l.page) < want || last == math.MaxUint64 {
 			if errors.Is(err, errEnough) {
 				err = nil
 			}
@@ -87,6 +92,9 @@ func (l *list) byID(ctx context.Context, from uint64) error {
 		from = last + 1
 	}
 }
+
+// firstPage is how many points a listing looks for first.
+func firstPage(limit, most int) int { return min(max(limit, minPage), most) }
 
 // nextIDs fills the page with the want smallest ids from from on, of the points that
 // may match at this instant. Their slots are pinned.
@@ -134,41 +142,60 @@ func (l *list) candidates() bitmap.Words {
 }
 
 // read adds the points of the page that match, until there are enough.
-func (l *list) read() error {
-	slots := make([]uint32, len(l.page))
-	for i, p := range l.page {
-		slots[i] = p.slot
+func (l *list) read(ctx context.Context) error {
+	for page := l.page; len(page) > 0; {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		n := min(max(l.limit-len(l.out), minRead), maxRead, len(page))
+		if err := l.readSome(page[:n]); err != nil {
+			return err
+		}
+		page = page[n:]
 	}
+	return nil
+}
+
+func (l *list) readSome(page []place) error {
+	slots := l.s.slots[:0]
+	for _, p := range page {
+		slots = append(slots, p.slot)
+	}
+	l.s.slots = slots
+	l.c.hook("list: between places and points")
 	data := make([][]byte, len(slots))
 	if err := l.c.payloads.read(l.c.meta, slots, l.c.store.HasPayload, data); err != nil {
 		return err
 	}
-	for i, p := range l.page {
+	for i, p := range page {
 		key, payload, err := l.c.splitBlob(data[i])
 		if err != nil {
 			return err
 		}
 		if l.filter != nil {
-			ok, err := l.filter.Match(payload, &l.s.match.Scratch)
-			if err != nil {
+			if ok, err := l.filter.Match(payload, &l.s.match.Scratch); err != nil {
 				return err
-			}
-			if !ok {
+			} else if !ok {
 				continue
 			}
 		}
-		v, err := l.c.store.Vector(p.slot, nil)
+		point, err := l.c.point(p, key, payload)
 		if err != nil {
 			return err
 		}
-		decoded, err := decodePayload(payload)
-		if err != nil {
-			return err
-		}
-		l.out = append(l.out, Point{ID: p.id, Key: string(key), Vector: v, Payload: decoded})
-		if len(l.out) == l.limit {
+		if l.out = append(l.out, point); len(l.out) == l.limit {
 			return errEnough
 		}
 	}
 	return nil
+}
+
+// point puts a point together; its slot is pinned.
+func (c *Collection) point(at place, key, payload []byte) (Point, error) {
+	v, err := c.store.Vector(at.slot, nil)
+	if err != nil {
+		return Point{}, err
+	}
+	decoded, err := decodePayload(payload)
+	return Point{ID: at.id, Key: string(key), Vector: v, Payload: decoded}, err
 }
