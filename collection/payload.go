@@ -122,7 +122,7 @@ func checkValue(v reflect.Value, depth int) error {
 		}
 	case reflect.Struct:
 		for i := range v.NumField() {
-			if f := v.Type().Field(i); !f.IsExported() && !f.Anonymous {
+			if f := v.Type().Field(i); !f.IsExported() && !f.Anonymous || f.Tag.Get("json") == "-" {
 				continue
 			}
 			if err := checkValue(v.Field(i), depth+1); err != nil {
@@ -186,6 +186,14 @@ func decodePayload(data []byte) (Payload, error) {
 	if data == nil {
 		return nil, nil
 	}
+	if p, ok := decodePlain(data); ok {
+		return p, nil
+	}
+	return decodeAny(data)
+}
+
+// decodeAny takes whatever encoding/json takes.
+func decodeAny(data []byte) (Payload, error) {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
 	var m map[string]any

@@ -3,6 +3,7 @@ package collection
 import (
 	"encoding/json"
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -62,4 +63,68 @@ func TestAPlainPayloadTakesTwoAllocations(t *testing.T) {
 			t.Fatal(err)
 		}
 	}), 2.0)
+}
+
+// texts are stored payloads that a fast decoder may get wrong.
+var texts = []string{
+	`{}`, `{"a":1}`, `{"a":{"b":[1,"x",null,true,false,[],{}]},"c":-2.5}`, `{"a":"ä\u00e4"}`, `{"a":"q\"b\\c\nd\te"}`, `{"a":"\/\b"}`, `{"":""}`,
+	`{"a":1,"a":2}`, `{"a":"\ud83d\ude00"}`, `{"a":0}`, `{"a":-0}`, `{"a":-0.0}`, `{"a":01}`, `{"a":-}`, `{"a":1.}`, `{"a":.5}`, `{"a":1e5}`, `{"a":1E-400}`, `{"a":1e999}`,
+	`{"a":18446744073709551615}`, `{"a":18446744073709551616}`, `{"a":-9223372036854775808}`, `{"a":123456789012345678901234567890}`, `{"a":+1}`, `{"a":0x1}`,
+	`null`, `[]`, `{`, `{"a"`, `{"a":`, `{"a":1`, `{"a":1,`, `{"a":1,}`, `{,}`, `{"a":1}}`, `{"a":1} `, ` {"a":1}`, `{ "a" : 1 }`, `{"a":tru}`, `{"a":nul}`, `{"a":truex}`,
+	"{\"a\":\"\xff\"}", "{\"a\":\"\n\"}", "{\"\xff\":1}", `{"a":"\q"}`, `{"a":"\`, `{"a":"`, `{"a":[1,]}`, `{"a":[,1]}`, `{"a":[1 ,2]}`, "",
+}
+
+func TestAPlainPayloadIsDecodedAsEncodingJSONDoes(t *testing.T) {
+	fast := 0
+	for _, text := range texts {
+		if requireDecodedAlike(t, []byte(text)) {
+			fast++
+		}
+	}
+	for _, v := range awkward {
+		if data, err := encodePayload(Payload{"k": v, "list": []any{v, "x"}}, 1<<20); err == nil && requireDecodedAlike(t, data) {
+			fast++
+		}
+	}
+	require.Greater(t, fast, 40)
+	for _, deep := range []int{plainDepth, plainDepth + 1, 60} {
+		requireDecodedAlike(t, []byte(strings.Repeat(`{"a":[`, deep)+strings.Repeat(`]}`, deep)))
+	}
+	for _, digits := range []int{299, 300, 308, 309, 310, 400} {
+		requireDecodedAlike(t, []byte(`{"a":`+strings.Repeat("9", digits)+`}`))
+		requireDecodedAlike(t, []byte(`{"a":0.`+strings.Repeat("0", digits)+`1}`))
+	}
+}
+
+// requireDecodedAlike reports whether the fast way took the payload.
+func requireDecodedAlike(t *testing.T, data []byte) bool {
+	got, ok := decodePlain(data)
+	if !ok {
+		return false
+	}
+	want, err := decodeAny(data)
+	require.NoError(t, err, "%s", data)
+	require.Equal(t, want, got, "%s", data)
+	return true
+}
+
+func FuzzAPlainPayloadIsDecodedAsEncodingJSONDoes(f *testing.F) {
+	for _, text := range texts {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) { requireDecodedAlike(t, data) })
+}
+
+func BenchmarkDecodePayload(b *testing.B) {
+	data := []byte(`{"n":4711,"tags":["a","b"],"title":"the title of number 4711","words":77}`)
+	for name, decode := range map[string]func([]byte) (Payload, error){"plain": decodePayload, "any": decodeAny} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := decode(data); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 }
