@@ -61,6 +61,24 @@ func recentGo(ctx context.Context, docs *tarn.Collection, query []float32) error
 	return err
 }
 
+// pages prints the names of all notes in a language, a page at a time.
+func pages(ctx context.Context, notes *tarn.Collection, lang string) error {
+	const limit = 100
+	for from := ""; ; {
+		page, err := notes.ScrollKeys(ctx, from, limit, tarn.Eq("lang", lang))
+		if err != nil {
+			return err
+		}
+		for _, p := range page {
+			fmt.Println(p.Key, p.Payload["year"].(int64)) // whole numbers come back as int64
+		}
+		if len(page) < limit {
+			return nil
+		}
+		from = page[len(page)-1].Key + "\x00" // by id: Scroll, from the last ID + 1
+	}
+}
+
 func Example() {
 	dir, err := os.MkdirTemp("", "tarn-example-")
 	if err != nil {
@@ -128,17 +146,53 @@ func ExampleWithFilter() {
 	// Output: 1 channels
 }
 
-// The README shows the functions above, letter for letter.
+func ExampleCollection_ScrollKeys() {
+	dir, err := os.MkdirTemp("", "tarn-example-")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	ctx := context.Background()
+	db, err := tarn.Open(dir, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	notes, err := db.EnsureCollection(ctx, "notes", tarn.CollectionConfig{Dim: 3, Keys: tarn.StringKeys, Fields: []string{"lang"}})
+	if err == nil {
+		err = notes.Upsert(ctx,
+			tarn.Point{Key: "generics.md", Vector: []float32{0, 0, 1}, Payload: tarn.Payload{"lang": "go", "year": 2022}},
+			tarn.Point{Key: "lifetimes.md", Vector: []float32{0, 1, 0}, Payload: tarn.Payload{"lang": "rust", "year": 2025}},
+			tarn.Point{Key: "channels.md", Vector: []float32{1, 0, 0}, Payload: tarn.Payload{"lang": "go", "year": 2025}})
+	}
+	if err == nil {
+		err = pages(ctx, notes, "go")
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		log.Fatal(err)
+	}
+	// Output:
+	// channels.md 2025
+	// generics.md 2022
+}
+
+// The pages show the functions above, letter for letter.
 func TestReadmeShowsWhatCompiles(t *testing.T) {
-	readme, err := os.ReadFile("README.md")
-	require.NoError(t, err)
 	code, err := os.ReadFile("example_test.go")
 	require.NoError(t, err)
-	for _, name := range []string{"quickStart", "streamIn", "recentGo"} {
+	var readme []byte
+	for name, page := range map[string]string{"quickStart": "README.md", "streamIn": "README.md", "recentGo": "README.md", "pages": "docs/filters.md"} {
 		body := regexp.MustCompile(`(?ms)^func ` + name + `\(.*?^}$`)
 		want := body.FindString(string(code))
 		require.NotEmpty(t, want)
-		require.Equal(t, want, body.FindString(string(readme)), "README.md, %s", name)
+		text, err := os.ReadFile(page)
+		require.NoError(t, err)
+		require.Equal(t, want, body.FindString(string(text)), "%s, %s", page, name)
+		if page == "README.md" {
+			readme = text
+		}
 	}
 	require.LessOrEqual(t, strings.Count(string(readme), "\n"), 400)
 }
