@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -259,6 +260,21 @@ func TestDeadSlotsAreUsedAgain(t *testing.T) {
 	require.NotEmpty(t, chunks)
 	require.LessOrEqual(t, len(chunks), 1500/64+1, "the store does not grow with what was written over")
 	w.reopen(t)
+	w.check(t)
+}
+
+// A rebuild leaves out what dies while it runs: its slots are free once it is done.
+func TestARebuildTakesNothingIntoTheNewGraphThatDiedBeforeItsTurn(t *testing.T) {
+	hooks := newSteps()
+	w := newWorld(t, tarn.CollectionConfig{Dim: dim}, collection.Knobs{ExactThreshold: -1, NoBackground: true, PauseIndexer: true, Hook: hooks.hook})
+	w.upsert(t, points(w.r, 1, 300, dim)...)
+	var once sync.Once
+	hooks.call("rebuild: unit", func() { once.Do(func() { w.delete(t, w.ids(100)...) }) })
+	require.NoError(t, w.c.Rebuild(ctx, tarn.IndexConfig{}))
+	require.Equal(t, 100, w.c.Stats().Deleted)
+	require.NoError(t, w.c.Checkpoint(ctx))
+	w.upsert(t, points(w.r, 1000, 100, dim)...)
+	require.Zero(t, w.c.Stats().Deleted, "the new graph holds none of them")
 	w.check(t)
 }
 

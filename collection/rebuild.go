@@ -256,6 +256,7 @@ func (c *Collection) crewUnit(ctx context.Context, slots []uint32, do func(slot 
 		return err
 	}
 	defer shared.release()
+	c.hook("rebuild: unit")
 	for _, slot := range slots {
 		if c.live.Has(slot) {
 			if err := do(slot); err != nil {
