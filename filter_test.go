@@ -1,11 +1,13 @@
 package tarn_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -338,6 +340,33 @@ func TestABatchOfSearchesEqualsTheSearches(t *testing.T) {
 	require.ErrorContains(t, err, "query 20")
 	_, err = w.c.SearchBatch(ctx, queries[:3], 0)
 	require.ErrorIs(t, err, tarn.ErrInvalidArgument)
+}
+
+// What ends a batch half way is its context's own error, whatever the caller cancelled it
+// for, and all that it has begun has ended.
+func TestD06_ABatchOfSearchesThatIsCancelledHalfWaySaysSo(t *testing.T) {
+	s := newSteps()
+	w := newWorld(t, tarn.CollectionConfig{Dim: dim}, collection.Knobs{Hook: s.hook})
+	w.upsert(t, points(w.r, 1, 50, dim)...)
+	queries := make([][]float32, 100)
+	for i := range queries {
+		queries[i] = vector(w.r, dim)
+	}
+	reason := errors.New("enough")
+	half, cancel := context.WithCancelCause(ctx)
+	var begun atomic.Int64
+	s.call("search: before settling", func() {
+		if begun.Add(1) == 10 {
+			cancel(reason)
+		}
+	})
+	all, err := w.c.SearchBatch(half, queries, 3)
+	require.ErrorIs(t, err, context.Canceled)
+	require.Nil(t, all)
+	require.Less(t, begun.Load(), int64(100))
+	half, cancel = context.WithCancelCause(ctx)
+	s.call("rebuild: unit", func() { cancel(reason) })
+	require.ErrorIs(t, w.c.Rebuild(half, tarn.IndexConfig{}), context.Canceled)
 }
 
 // A point that moves into or out of the filter while a search runs is judged by

@@ -41,8 +41,8 @@ func (c *Collection) SearchBatch(ctx context.Context, queries [][]float32, k int
 
 // together calls fn with 0 to n-1 from as many goroutines as there are processors,
 // and returns when all have ended; the first error ends the rest.
-func together(ctx context.Context, n int, fn func(ctx context.Context, i int) error) error {
-	ctx, cancel := context.WithCancelCause(ctx)
+func together(parent context.Context, n int, fn func(ctx context.Context, i int) error) error {
+	ctx, cancel := context.WithCancelCause(parent)
 	defer cancel(nil)
 	var next atomic.Int64
 	work := func() {
@@ -59,5 +59,14 @@ func together(ctx context.Context, n int, fn func(ctx context.Context, i int) er
 	}
 	work()
 	wg.Wait()
+	return outcome(parent, ctx)
+}
+
+// outcome returns what ended a context that was made of parent: parent's own error,
+// whatever its cause, or the error that it was cancelled with; nil if nothing did.
+func outcome(parent, ctx context.Context) error {
+	if err := parent.Err(); err != nil && ctx.Err() != nil {
+		return err
+	}
 	return context.Cause(ctx)
 }

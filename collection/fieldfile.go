@@ -40,7 +40,7 @@ const encodePiece = 512
 func (c *Collection) fieldsDue(wanted bool) bool {
 	x := &c.fields
 	changes := x.changes.Load()
-	if x.ready.Load() == 0 || changes == 0 {
+	if x.ready.Load() == 0 || changes == 0 || x.fault.Load() != nil {
 		return false
 	}
 	return wanted || changes >= int64(max(c.opts.Knobs.SnapshotChange, c.live.Len()/20))

@@ -30,10 +30,10 @@ type fields struct {
 	match filter.Scratch
 
 	kicked  chan struct{}
-	loaded  bool         // by the builder: fields.idx was looked at
-	changes atomic.Int64 // slots added since fields.idx was written, and fields
-	ready   atomic.Int64 // fields that are
-	fault   atomic.Pointer[error]
+	loaded  bool                  // by the builder: fields.idx was looked at
+	changes atomic.Int64          // slots added since fields.idx was written, and fields
+	ready   atomic.Int64          // fields that are
+	fault   atomic.Pointer[error] // of a payload that could not be read: no index is asked any more
 }
 
 type field struct {
@@ -83,6 +83,9 @@ func (x *fields) count() {
 
 // find returns the index of a field that is ready, nil if there is none.
 func (x *fields) find(path string) *attr.Index {
+	if x.fault.Load() != nil {
+		return nil // a filter that looks at the payload says what is wrong with it
+	}
 	for _, f := range x.list {
 		if f.path == path && f.ready {
 			return f.index

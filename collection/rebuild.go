@@ -226,8 +226,8 @@ func (c *Collection) heldBy(g engine) []uint32 {
 
 // crewDo does something with each slot that is live when its turn comes, with as
 // many workers as the crew allows.
-func (c *Collection) crewDo(ctx context.Context, stage string, slots []uint32, do func(slot uint32) error) error {
-	ctx, cancel := context.WithCancelCause(ctx)
+func (c *Collection) crewDo(parent context.Context, stage string, slots []uint32, do func(slot uint32) error) error {
+	ctx, cancel := context.WithCancelCause(parent)
 	defer cancel(nil)
 	var next atomic.Int64
 	var wg sync.WaitGroup
@@ -248,7 +248,7 @@ func (c *Collection) crewDo(ctx context.Context, stage string, slots []uint32, d
 		})
 	}
 	wg.Wait()
-	return context.Cause(ctx)
+	return outcome(parent, ctx)
 }
 
 func (c *Collection) crewUnit(ctx context.Context, slots []uint32, do func(slot uint32) error) error {

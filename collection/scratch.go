@@ -1,6 +1,7 @@
 package collection
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/tarndb/tarn/delta"
@@ -69,9 +70,27 @@ func (c *Collection) takeScratch() *scratch {
 	return s
 }
 
+const (
+	// maxFree is how many are kept. More searches than that at once are rare, and
+	// each may have sets of all slots.
+	maxFree = 64
+	// maxSets is how many sets of bounds are kept: filters that are nested deep are rare.
+	maxSets = 16
+)
+
 func (c *Collection) putScratch(s *scratch) {
 	s.pin.release()
-	c.scratch.mu.Lock()
-	c.scratch.free = append(c.scratch.free, s)
-	c.scratch.mu.Unlock()
+	if m := &s.match; len(m.sets) > maxSets {
+		m.sets = slices.Clone(m.sets[:maxSets])
+	}
+	f := &c.scratch
+	f.mu.Lock()
+	keep := len(f.free) < maxFree
+	if keep {
+		f.free = append(f.free, s)
+	}
+	f.mu.Unlock()
+	if !keep {
+		c.pins.unregister(&s.pin)
+	}
 }
