@@ -452,6 +452,70 @@ func TestDeleteWhereIsDecidedUnderTheWriterLock(t *testing.T) {
 	w.check(t)
 }
 
+// Beside writers, checkpoints and fields that come and go, DeleteWhere takes what matches
+// and nothing that never did, and what it has logged is gone after Open too.
+func TestDeleteWhereBesideWritersTakesWhatMatchesAndNothingElse(t *testing.T) {
+	const stay = 300
+	w := newWorld(t, tarn.CollectionConfig{Dim: dim}, collection.Knobs{ExactThreshold: -1, CheckpointBytes: 1 << 14, LogSegment: 1 << 13})
+	point := func(r *rng, id uint64, in bool) tarn.Point {
+		return tarn.Point{ID: id, Vector: vector(r, dim), Payload: tarn.Payload{"in": in}}
+	}
+	for id := range uint64(stay) {
+		require.NoError(t, w.c.Upsert(ctx, point(w.r, id, false)))
+	}
+	stop := make(chan struct{})
+	var came, left atomic.Int64
+	going := func(seed uint64, do func(r *rng, i int) error) func() error {
+		return inBackground(t, func() error {
+			r := newRand(seed)
+			for i := 0; ; i++ {
+				select {
+				case <-stop:
+					return nil
+				default:
+				}
+				if err := do(r, i); err != nil {
+					return err
+				}
+			}
+		})
+	}
+	waits := []func() error{
+		going(1, func(r *rng, i int) error { // moves, and never matches
+			return w.c.Upsert(ctx, point(r, r.Uint64N(stay), false), point(r, r.Uint64N(stay), false))
+		}),
+		going(2, func(r *rng, i int) error { // each id comes once, and matches
+			came.Add(1)
+			return w.c.Upsert(ctx, point(r, uint64(stay+i), true))
+		}),
+		going(3, func(r *rng, i int) error {
+			return w.c.SetFields(ctx, [][]string{nil, {"in"}}[i%2]...)
+		}),
+	}
+	for range unlessShort(200, 60) {
+		n, err := w.c.DeleteWhere(ctx, tarn.Eq("in", true))
+		require.NoError(t, err)
+		left.Add(int64(n))
+	}
+	close(stop)
+	for _, wait := range waits {
+		require.NoError(t, wait())
+	}
+	n, err := w.c.DeleteWhere(ctx, tarn.Eq("in", true))
+	require.NoError(t, err)
+	require.Equal(t, came.Load(), left.Load()+int64(n), "each went once")
+	for _, again := range []bool{false, true} {
+		if again {
+			w.reopen(t)
+		}
+		require.Equal(t, stay, w.c.Len())
+		page, err := w.c.Scroll(ctx, 0, stay+1, tarn.Eq("in", false))
+		require.NoError(t, err)
+		require.Len(t, page, stay)
+		require.Equal(t, uint64(stay-1), page[stay-1].ID)
+	}
+}
+
 func TestListingsUnderWritesShowWhatIsThereThroughoutOnce(t *testing.T) {
 	w, r := newWorld(t, tarn.CollectionConfig{Dim: dim}, collection.Knobs{CheckpointBytes: 1 << 16, LogSegment: 1 << 14}), newRand(6)
 	const stay = 3000
