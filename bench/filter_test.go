@@ -2,6 +2,7 @@ package bench
 
 import (
 	"fmt"
+	"math"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -163,10 +164,14 @@ func attributesOnly(b *testing.B, with bool) (path string, perPoint float64) {
 	return path, float64(after-before) / float64(len(all))
 }
 
-// heap returns the bytes in use.
+// heap returns the bytes in use. What only pools hold goes with the second collection
+// or the third.
 func heap() int64 {
-	runtime.GC()
 	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return int64(m.HeapAlloc)
+	for last := uint64(math.MaxUint64); ; last = m.HeapAlloc {
+		runtime.GC()
+		if runtime.ReadMemStats(&m); m.HeapAlloc > last-last/10_000 {
+			return int64(m.HeapAlloc)
+		}
+	}
 }

@@ -122,18 +122,22 @@ func verdict(w io.Writer, set string, cells []*cell) {
 	if len(cells) == 0 {
 		return
 	}
-	over, of, worst, middle := 0, 0, 0.0, 0.0
+	before, over, of, worst, middle := 0, 0, 0, 0.0, 0.0
 	for _, c := range cells {
 		middle = max(middle, slices.Sorted(slices.Values(c.bounds))[len(c.bounds)/2])
-		for _, b := range c.bounds {
+		for i, b := range c.bounds {
 			of++
-			if b > 1.2 {
+			if c.first[i] > bound {
+				before++
+			}
+			if b > bound {
 				over++
 			}
 			worst = max(worst, b)
 		}
 	}
-	fmt.Fprintf(w, "\n%s: the largest median of a row is %.2f; of %d single searches %d took more than 1.2, the worst %.2f.\n", set, middle, of, over, worst)
+	fmt.Fprintf(w, "\n%s: the largest median of a row is %.2f; of %d single searches %d took more than %v by the best of %d takes, %d by the best of %d, the worst %.2f.\n",
+		set, middle, of, before, bound, takes, over, again, worst)
 }
 
 func processor() string {

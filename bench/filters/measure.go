@@ -14,6 +14,8 @@ const (
 	k      = 10
 	target = 0.95 // recall at which ways are compared
 	takes  = 5
+	again  = 25  // takes of a row in which a search seems to be above the bound
+	bound  = 1.2 // see I3
 	walked = 0.1 // the share from which on the ordinary walk is measured: below it takes longer than anybody waits
 )
 
@@ -56,6 +58,7 @@ type cell struct {
 	walk, hops, chosen curve
 	plain              []float64 // µs by beam
 	bounds             []float64 // per beam and query, see I3
+	first              []float64 // the same after the first takes
 }
 
 // curve is a way by beam.
@@ -99,8 +102,28 @@ func (w ways) beam(ctx context.Context, c *cell, ef int, asked []question) error
 		}
 	}
 	scan, plain, chosen := &all[0], &all[1], &all[2]
+	parts := func(i int) float64 { return chosen.micros[i] / (scan.micros[i] + plain.micros[i]) }
+	over := false
 	for i := range asked {
-		c.bounds = append(c.bounds, chosen.micros[i]/(scan.micros[i]+plain.micros[i]))
+		c.first = append(c.first, parts(i))
+		over = over || parts(i) > bound
+	}
+	micros := map[*take][]float64{} // the curves are of as many takes in every row
+	for i := range all {
+		micros[&all[i]] = slices.Clone(all[i].micros)
+	}
+	for n := takes; over && n < again; n++ {
+		for i := range all[:3] {
+			if err := all[i].ask(ctx, ef, asked); err != nil {
+				return err
+			}
+		}
+	}
+	for i := range asked {
+		c.bounds = append(c.bounds, parts(i))
+	}
+	for t, took := range micros {
+		t.micros = took
 	}
 	c.scan += mean(scan.micros) / float64(len(beams))
 	c.plain = append(c.plain, mean(plain.micros))
