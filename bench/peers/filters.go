@@ -98,7 +98,7 @@ func among(all []tarn.Payload, field string, n int) *narrow {
 func filters(args []string) error {
 	flags := flag.NewFlagSet("filters", flag.ContinueOnError)
 	rounds := flags.Int("rounds", 3, "rounds of searches")
-	queries := flags.Int("queries", 150, "queries of a search")
+	queries := flags.Int("queries", 100, "queries of a search")
 	only := flags.String("only", "", "prepare: make the stores and measure nothing")
 	if err := flags.Parse(args); err != nil {
 		return err
