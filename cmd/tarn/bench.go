@@ -12,6 +12,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"github.com/tarndb/tarn"
+	"github.com/tarndb/tarn/cmd/tarn/internal/progress"
 	"github.com/tarndb/tarn/cmd/tarn/internal/sweep"
 )
 
@@ -40,20 +41,26 @@ func runBench(ctx context.Context, r *request) error {
 	if err != nil {
 		return err
 	}
+	show := progress.New(r.cmd.Root().ErrWriter)
+	defer show.Stop()
+	show.Start("comparing all points", len(queries), progress.Things)
 	truth := make([][]tarn.Result, len(queries))
 	for i, q := range queries {
+		show.Set(i)
 		if truth[i], err = r.c.Search(ctx, q, k, tarn.WithExact(), tarn.WithoutPayload()); err != nil {
 			return err
 		}
 	}
 	points := []sweep.Point{}
 	for _, ef := range r.cmd.IntSlice("ef") {
-		p, err := r.measure(ctx, queries, truth, k, ef)
+		show.Start(fmt.Sprintf("searching, beam %d", ef), len(queries), progress.Things)
+		p, err := r.measure(ctx, queries, truth, k, ef, show.Set)
 		if err != nil {
 			return err
 		}
 		points = append(points, p)
 	}
+	show.Stop()
 	if file := r.cmd.String("plot"); file != "" {
 		title := fmt.Sprintf("%s: %s points of %d dimensions", r.c.Name(), count(r.c.Len()), r.c.Config().Dim)
 		if _, err := writeNew(file, func(w io.Writer) error { return sweep.Draw(w, file, title, k, points) }); err != nil {
@@ -105,7 +112,7 @@ func (r *request) queries(ctx context.Context, n int) ([][]float32, error) {
 	return all, nil
 }
 
-func (r *request) measure(ctx context.Context, queries [][]float32, truth [][]tarn.Result, k, ef int) (sweep.Point, error) {
+func (r *request) measure(ctx context.Context, queries [][]float32, truth [][]tarn.Result, k, ef int, done func(int)) (sweep.Point, error) {
 	took := make([]float64, len(queries))
 	right, of := 0, 0
 	total := 0.0
@@ -113,6 +120,7 @@ func (r *request) measure(ctx context.Context, queries [][]float32, truth [][]ta
 		start := time.Now()
 		found, err := r.c.Search(ctx, q, k, tarn.WithEf(ef), tarn.WithoutPayload())
 		took[i] = float64(time.Since(start)) / float64(time.Microsecond)
+		done(i + 1)
 		if err != nil {
 			return sweep.Point{}, err
 		}

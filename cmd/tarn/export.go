@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -40,8 +42,9 @@ func runExport(ctx context.Context, r *request) error {
 		return usageError(fmt.Sprintf("%s: no format %q; --format is ndjson, %s", file, format, strings.Join(vecio.Written, ", ")))
 	}
 	if file == "-" {
-		_, err := r.exportLines(ctx, r.out())
-		return err
+		out := bufio.NewWriterSize(r.out(), 1<<16)
+		_, err := r.exportLines(ctx, out)
+		return errors.Join(err, out.Flush())
 	}
 	var n int
 	var err error

@@ -81,7 +81,7 @@ func runImport(ctx context.Context, cmd *cli.Command) (err error) {
 	if im.report.Source, err = filepath.Abs(args[2]); err != nil {
 		return err
 	}
-	if im.in, err = vecio.Open(args[2], format, vecio.KeyKind(cmd.String("keys"))); err != nil {
+	if im.in, err = vecio.Open(ctx, args[2], format, vecio.KeyKind(cmd.String("keys"))); err != nil {
 		return err
 	}
 	defer im.in.Close() // only read

@@ -19,6 +19,7 @@ import (
 
 	"github.com/tarndb/tarn"
 	"github.com/tarndb/tarn/cmd/tarn/internal/ingest"
+	"github.com/tarndb/tarn/cmd/tarn/internal/progress"
 )
 
 // asTarn makes the test binary behave as the command: a child that can be killed.
@@ -26,9 +27,27 @@ const asTarn = "TARN_TEST_AS_COMMAND"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asTarn) != "" {
-		main()
+		os.Exit(interruptible(func(ctx context.Context) int {
+			stopAt(ctx, os.Getenv(stage))
+			return run(ctx, os.Args, os.Stdout, os.Stderr)
+		}))
 	}
 	os.Exit(m.Run())
+}
+
+const (
+	stage   = "TARN_TEST_STAGE" // what a child stops before, until it is interrupted
+	stopped = "stopped: "       // it says then
+)
+
+// stopAt makes this process stop where a name is the beginning of what it begins.
+func stopAt(ctx context.Context, name string) {
+	progress.Begun = func(label string) {
+		if name != "" && strings.HasPrefix(label, name) {
+			fmt.Fprintln(os.Stderr, stopped+label)
+			<-ctx.Done()
+		}
+	}
 }
 
 // ndjson returns n lines with ids from 0 on.

@@ -7,11 +7,13 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"github.com/urfave/cli/v3"
 
 	"github.com/tarndb/tarn"
+	"github.com/tarndb/tarn/cmd/tarn/internal/endable"
 )
 
 const (
@@ -21,10 +23,15 @@ const (
 )
 
 func main() {
+	os.Exit(interruptible(func(ctx context.Context) int { return run(ctx, os.Args, os.Stdout, os.Stderr) }))
+}
+
+// interruptible calls fn with a context that an interrupt ends.
+func interruptible(fn func(ctx context.Context) int) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // from then on an interrupt ends the process
-	os.Exit(run(ctx, os.Args, os.Stdout, os.Stderr))
+	return fn(ctx)
 }
 
 // commands are in the order in which the help lists them.
@@ -46,10 +53,12 @@ func (e usageError) Error() string { return string(e) }
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var misuse usageError
 	unknown := false
+	said := &noting{w: endable.Writer(ctx, stdout)}
 	root := &cli.Command{
 		Name:                  "tarn",
 		Usage:                 "an embedded vector store",
-		Writer:                stdout,
+		Reader:                endable.Reader(ctx, os.Stdin),
+		Writer:                said,
 		ErrWriter:             stderr,
 		Commands:              commands(),
 		Suggest:               true,
@@ -69,6 +78,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	err := root.Run(ctx, args)
 	if err != nil {
 		fmt.Fprintln(stderr, "tarn:", explain(err))
+		if !said.anything && slices.Contains(args, "--json") {
+			_ = printJSON(said, map[string]string{"error": err.Error()}) // standard error has it
+		}
 	}
 	switch {
 	case unknown, errors.As(err, &misuse), errors.Is(err, tarn.ErrInvalidArgument), errors.Is(err, tarn.ErrInvalidName):

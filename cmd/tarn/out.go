@@ -50,6 +50,20 @@ func (r *request) say(v any, format string, args ...any) error {
 	return err
 }
 
+// noting writes to w and notes that something was written.
+type noting struct {
+	w        io.Writer
+	anything bool
+}
+
+func (n *noting) Write(b []byte) (int, error) {
+	n.anything = n.anything || len(b) > 0
+	return n.w.Write(b)
+}
+
+// Unwrap returns what is written to.
+func (n *noting) Unwrap() io.Writer { return n.w }
+
 // table prints rows of cells, aligned.
 func table(w io.Writer, rows [][]string) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)

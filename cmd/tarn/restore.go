@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"github.com/tarndb/tarn"
+	"github.com/tarndb/tarn/cmd/tarn/internal/endable"
 	"github.com/tarndb/tarn/cmd/tarn/internal/progress"
 )
 
@@ -30,16 +31,16 @@ func restoreCommand() *cli.Command {
 }
 
 func runRestore(ctx context.Context, cmd *cli.Command, dir, file string) error {
-	in, total := os.Stdin, 0
+	in, total := cmd.Root().Reader, 0
 	if file != "-" {
 		f, err := os.Open(file)
 		if err != nil {
 			return err
 		}
 		defer f.Close() // only read
-		in = f
-		if info, err := f.Stat(); err == nil {
-			total = int(info.Size())
+		in = endable.Reader(ctx, f)
+		if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+			in, total = f, int(info.Size())
 		}
 	}
 	show := progress.New(cmd.Root().ErrWriter)

@@ -83,12 +83,13 @@ func (r *request) query(ctx context.Context) (query []float32, self string, err 
 		p, err := r.get(ctx, like)
 		return p.Vector, name(p), err
 	}
-	query, err = vectorIn(file, r.cmd.String("format"), r.cmd.Int("row"))
+	query, err = r.vectorIn(ctx, file)
 	return query, "", err
 }
 
 // vectorIn returns a row of a file of vectors.
-func vectorIn(file, format string, row int) (query []float32, err error) {
+func (r *request) vectorIn(ctx context.Context, file string) (query []float32, err error) {
+	format, row := r.cmd.String("format"), r.cmd.Int("row")
 	if format == "" && file != "-" {
 		format = vecio.FormatOf(file)
 	}
@@ -96,9 +97,9 @@ func vectorIn(file, format string, row int) (query []float32, err error) {
 		return nil, usageError(fmt.Sprintf("--row %d: rows begin at 0", row))
 	}
 	if slices.Contains(vecio.Formats, format) {
-		return rowIn(file, format, row)
+		return rowIn(ctx, file, format, row)
 	}
-	data, err := readInput(file)
+	data, err := readInput(file, r.cmd.Root().Reader)
 	if err != nil {
 		return nil, err
 	}
@@ -114,8 +115,8 @@ func vectorIn(file, format string, row int) (query []float32, err error) {
 	return query, nil
 }
 
-func rowIn(file, format string, row int) ([]float32, error) {
-	in, err := vecio.Open(file, format, vecio.IntKeys)
+func rowIn(ctx context.Context, file, format string, row int) ([]float32, error) {
+	in, err := vecio.Open(ctx, file, format, vecio.IntKeys)
 	if err != nil {
 		return nil, err
 	}
@@ -148,9 +149,9 @@ func rawRow(file string, data []byte, row int) ([]float32, error) {
 
 const maxInput = 64 << 20
 
-func readInput(file string) ([]byte, error) {
+func readInput(file string, stdin io.Reader) ([]byte, error) {
 	if file == "-" {
-		return io.ReadAll(io.LimitReader(os.Stdin, maxInput))
+		return io.ReadAll(io.LimitReader(stdin, maxInput))
 	}
 	f, err := os.Open(file)
 	if err != nil {

@@ -4,12 +4,15 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
 	"sync/atomic"
+
+	"github.com/tarndb/tarn/cmd/tarn/internal/endable"
 )
 
 // maxLine bounds what one line may take.
@@ -26,8 +29,9 @@ type source struct {
 	close func() error
 }
 
-// openSource opens a file, which is unpacked if its name ends in .gz, or stdin for "-".
-func openSource(name string, stdin io.Reader) (*source, error) {
+// openSource opens a file, which is unpacked if its name ends in .gz, or stdin for
+// "-". Reads of a pipe end with ctx.
+func openSource(ctx context.Context, name string, stdin io.Reader) (*source, error) {
 	s := &source{close: func() error { return nil }}
 	if name == "-" {
 		s.r = bufio.NewReaderSize(counting{stdin, &s.read}, 1<<20)
@@ -38,10 +42,13 @@ func openSource(name string, stdin io.Reader) (*source, error) {
 		return nil, err
 	}
 	s.close = f.Close
+	var file io.Reader = f
 	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
 		s.size = info.Size()
+	} else {
+		file = endable.Reader(ctx, f)
 	}
-	var r io.Reader = counting{f, &s.read}
+	var r io.Reader = counting{file, &s.read}
 	if strings.HasSuffix(name, ".gz") {
 		if r, err = gzip.NewReader(r); err != nil {
 			return nil, errors.Join(fmt.Errorf("%s: %w", name, err), f.Close())

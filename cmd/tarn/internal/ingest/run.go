@@ -80,7 +80,7 @@ func (r *run) all(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	src, err := openSource(r.opts.File, r.opts.Stdin)
+	src, err := openSource(ctx, r.opts.File, r.opts.Stdin)
 	if err != nil {
 		return err
 	}

@@ -60,6 +60,13 @@ func NewLines(w io.Writer, pause time.Duration) Show {
 
 // IsTerminal reports whether w is one.
 func IsTerminal(w io.Writer) bool {
+	for {
+		inner, ok := w.(interface{ Unwrap() io.Writer })
+		if !ok {
+			break
+		}
+		w = inner.Unwrap()
+	}
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
@@ -97,7 +104,13 @@ func (s *show) Say(format string, args ...any) {
 	}
 }
 
+// Begun, if a test has set it, is told what begins, before it does.
+var Begun func(label string)
+
 func (s *show) Start(label string, total int, u Unit) {
+	if Begun != nil {
+		Begun(label)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.stop()

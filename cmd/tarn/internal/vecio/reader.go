@@ -3,6 +3,7 @@ package vecio
 import (
 	"bufio"
 	"compress/gzip"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -10,6 +11,8 @@ import (
 	"math"
 	"os"
 	"strings"
+
+	"github.com/tarndb/tarn/cmd/tarn/internal/endable"
 )
 
 // MaxDim is the largest dimension that is read.
@@ -62,8 +65,8 @@ func (c *counter) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Open opens a file; keys says how a coder/hnsw file names nodes.
-func Open(path, format string, keys KeyKind) (*File, error) {
+// Open opens a file, or a pipe, of which reads end with ctx; keys says how a coder/hnsw file names nodes.
+func Open(ctx context.Context, path, format string, keys KeyKind) (*File, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -73,6 +76,9 @@ func Open(path, format string, keys KeyKind) (*File, error) {
 		return nil, errors.Join(err, f.Close())
 	}
 	in := &File{f: f, size: info.Size(), n: &counter{r: f}}
+	if !info.Mode().IsRegular() {
+		in.n.r = endable.Reader(ctx, f)
+	}
 	var r io.Reader = in.n
 	if strings.HasSuffix(path, ".gz") {
 		if r, err = gzip.NewReader(r); err != nil {

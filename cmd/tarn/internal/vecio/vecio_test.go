@@ -49,7 +49,7 @@ func TestWhatWasWrittenIsRead(t *testing.T) {
 		require.Error(t, w.Write([]float32{1}))
 		require.NoError(t, w.Close())
 		require.NoError(t, f.Close())
-		in, err := Open(path, FormatOf(path), IntKeys)
+		in, err := Open(t.Context(), path, FormatOf(path), IntKeys)
 		require.NoError(t, err)
 		got, err := all(in)
 		require.NoError(t, err, format)
