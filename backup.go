@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 
 	"github.com/tarndb/tarn/collection"
 	"github.com/tarndb/tarn/internal/archive"
@@ -95,12 +96,46 @@ func restore(ctx context.Context, path string, r io.Reader) error {
 	if err != nil {
 		return err
 	}
-	parent, err := vfs.CreateOS(filepath.Dir(abs))
-	if err != nil {
-		return err
+	above := filepath.Dir(abs)
+	known := existing(above)
+	parent, err := vfs.CreateOS(above)
+	if err == nil {
+		err = errors.Join(restoreIn(ctx, parent, filepath.Base(abs), r), parent.Close())
 	}
-	defer parent.Close() // nothing was written through it that is not synced
-	return restoreIn(ctx, parent, filepath.Base(abs), r)
+	if err != nil {
+		removeEmpty(above, known)
+	}
+	return err
+}
+
+// existing returns the folder that is there, of path and those above it.
+func existing(path string) string {
+	for {
+		dir, err := vfs.OS(path)
+		if err == nil {
+			_ = dir.Close() // it was only looked for
+		}
+		if !isNotExist(err) || path == filepath.Dir(path) {
+			return path
+		}
+		path = filepath.Dir(path)
+	}
+}
+
+// removeEmpty removes path and the folders above it, up to one that stays; what
+// somebody has put something into meanwhile stays too.
+func removeEmpty(path, stays string) {
+	for path != stays {
+		name := filepath.Base(path)
+		path = filepath.Dir(path)
+		dir, err := vfs.OS(path)
+		if err != nil {
+			continue // it was not made
+		}
+		if err := errors.Join(dir.Remove(name), dir.Close()); err != nil && !isNotExist(err) {
+			return
+		}
+	}
 }
 
 // restoreIn makes the folder name in parent.
@@ -154,20 +189,33 @@ func mustNotExist(parent vfs.FS, name string) error {
 }
 
 // claim makes the temporary folder, empty and locked: of two restores to one path
-// the second gets ErrLocked, and what a killed one left is removed.
+// the second gets ErrLocked, and what a killed one left is removed, which is a folder
+// with a lock or an empty one. Anything else of that name is ErrExists.
 func claim(parent vfs.FS, tmp string) (dir vfs.FS, lock io.Closer, err error) {
-	if mustNotExist(parent, tmp) == nil {
-		if err := parent.Mkdir(tmp); err != nil {
-			return nil, nil, err
-		}
+	taken := fmt.Errorf("%w: %s, in which it would be made, and no restore has left that", ErrExists, tmp)
+	e, err := parent.Stat(tmp)
+	if isNotExist(err) {
+		e.Dir, err = true, parent.Mkdir(tmp)
+	}
+	if err == nil && !e.Dir {
+		err = taken
+	}
+	if err != nil {
+		return nil, nil, err
 	}
 	if dir, err = parent.Sub(tmp); err != nil {
 		return nil, nil, err
 	}
-	if lock, err = dir.Lock(lockName, false); err != nil {
+	entries, err := dir.List(".")
+	if err == nil && len(entries) > 0 && !slices.ContainsFunc(entries, func(e vfs.Entry) bool { return e.Name == lockName && e.Regular }) {
+		err = taken
+	}
+	if err == nil {
+		lock, err = dir.Lock(lockName, false)
+	}
+	if err != nil {
 		return nil, nil, errors.Join(err, dir.Close())
 	}
-	entries, err := dir.List(".")
 	for _, e := range entries {
 		if err == nil && e.Name != lockName {
 			err = dir.RemoveAll(e.Name)

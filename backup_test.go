@@ -196,6 +196,7 @@ func TestRestoreTakesOnlyANewPath(t *testing.T) {
 	// What a killed Restore left is in nobody's way, and the folders above are made.
 	deep := filepath.Join(t.TempDir(), "a", "b")
 	require.NoError(t, os.MkdirAll(deep+".restoring/collections/x", 0o700))
+	require.NoError(t, os.WriteFile(deep+".restoring/LOCK", nil, 0o600))
 	require.NoError(t, tarn.Restore(ctx, deep, bytes.NewReader(data)))
 	require.NoDirExists(t, deep+".restoring")
 }

@@ -2,7 +2,6 @@ package tarn_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"testing"
 
@@ -69,15 +68,9 @@ func TestABackupUnderLoadIsTheModelAfterTheBatchesThatItNames(t *testing.T) {
 	for p := range producers {
 		go func() {
 			for n := 1; running.Err() == nil; n++ {
-				ops, at := loadBatch(p, n, dim), tarn.From(fmt.Sprint("feed ", p), uint64(n))
-				err := error(nil)
-				if ticket := (tarn.Ticket{}); p == 0 {
-					if ticket, err = s.SendOps(ctx, ops, at); err == nil && n%50 == 0 {
-						err = ticket.Wait(ctx)
-					}
-				} else {
-					ticket, err = s.SendOps(ctx, ops, at)
-					err = errors.Join(err, ticket.Wait(ctx))
+				ticket, err := s.SendOps(ctx, loadBatch(p, n, dim), tarn.From(fmt.Sprint("feed ", p), uint64(n)))
+				if err == nil && (p > 0 || n%50 == 0) {
+					err = ticket.Wait(ctx)
 				}
 				if err != nil {
 					done <- err

@@ -106,12 +106,19 @@ func tree(t testing.TB, dir string) map[string]string {
 		if err != nil {
 			return err
 		}
-		data := []byte("folder")
-		if !d.IsDir() {
-			data, err = os.ReadFile(path)
+		switch {
+		case d.IsDir():
+			files[path] = "folder"
+		case d.Type()&os.ModeSymlink != 0:
+			to, err := os.Readlink(path)
+			files[path] = "link to " + to
+			return err
+		default:
+			data, err := os.ReadFile(path)
+			files[path] = string(data)
+			return err
 		}
-		files[path] = string(data)
-		return err
+		return nil
 	}))
 	return files
 }

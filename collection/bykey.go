@@ -48,7 +48,7 @@ func (c *Collection) DeleteKeys(ctx context.Context, keys ...string) (deleted in
 		return 0, c.wrap(err)
 	}
 	if len(keys) == 0 {
-		return 0, nil
+		return 0, c.wrap(ctx.Err())
 	}
 	ops := make([]op, len(keys))
 	for i, key := range keys {

@@ -103,7 +103,7 @@ func (c *Collection) Config() Config {
 	return c.config.clone()
 }
 
-// Len returns the number of live points.
+// Len returns the number of live points; after Close, of those that there were.
 func (c *Collection) Len() int { return c.live.Len() }
 
 // fail makes the first error sticky (I8) and returns it.

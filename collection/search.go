@@ -169,7 +169,7 @@ func (c *Collection) apiDistance(d float32) float32 {
 	if c.config.Metric == L2 {
 		return float32(math.Sqrt(float64(d)))
 	}
-	return d
+	return d + 0 // a dot product of 0 is no -0
 }
 
 // results fills in what was asked for about the hits; their slots are pinned.

@@ -21,6 +21,9 @@ func (c *Collection) Upsert(ctx context.Context, points ...Point) error {
 	}
 	defer c.gate.leave()
 	ops, err := c.newOps(points)
+	if err == nil && len(ops) == 0 {
+		err = ctx.Err()
+	}
 	if err != nil || len(ops) == 0 {
 		return c.wrap(err)
 	}
@@ -37,7 +40,7 @@ func (c *Collection) Delete(ctx context.Context, ids ...uint64) (deleted int, er
 		return 0, c.wrap(err)
 	}
 	if len(ids) == 0 {
-		return 0, nil
+		return 0, c.wrap(ctx.Err())
 	}
 	ops := make([]op, len(ids))
 	for i, id := range ids {

@@ -12,6 +12,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"github.com/tarndb/tarn/cmd/tarn/internal/progress"
+	"github.com/tarndb/tarn/internal/vfs"
 )
 
 func backupCommand() *cli.Command {
@@ -40,32 +41,48 @@ func runBackup(ctx context.Context, r *request) error {
 	return r.say(map[string]any{"file": r.args[0], "bytes": n}, "%s written to %s", size(n), r.args[0])
 }
 
-// writeNew makes a file that does not exist: under a temporary name until it is
-// whole and synced.
+// writeNew is createNew for bytes in order.
 func writeNew(path string, fill func(io.Writer) error) (n int64, err error) {
+	return createNew(path, func(f *os.File) error {
+		w := bufio.NewWriterSize(f, 1<<20)
+		if err := fill(w); err != nil {
+			return err
+		}
+		return w.Flush()
+	})
+}
+
+func mustBeNew(path string) error {
 	if _, err := os.Lstat(path); err == nil {
-		return 0, fmt.Errorf("%s: %w", path, os.ErrExist)
+		return fmt.Errorf("%s: %w", path, os.ErrExist)
+	}
+	return nil
+}
+
+// createNew makes a file that does not exist: under a temporary name until it is
+// whole and synced.
+func createNew(path string, fill func(*os.File) error) (n int64, err error) {
+	if err := mustBeNew(path); err != nil {
+		return 0, err
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.tmp")
 	if err != nil {
 		return 0, err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(f.Name()))
-		}
-	}()
-	w := bufio.NewWriterSize(f, 1<<20)
-	err = fill(w)
-	if err == nil {
-		err = w.Flush()
-	}
+	err = fill(f)
 	if err == nil {
 		err = f.Sync()
 	}
 	info, e := f.Stat()
-	if err = errors.Join(err, e, f.Close()); err != nil {
-		return 0, err
+	if err = errors.Join(err, e, f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
 	}
-	return info.Size(), os.Rename(f.Name(), path)
+	if err != nil {
+		return 0, errors.Join(err, os.Remove(f.Name()))
+	}
+	dir, err := vfs.OS(filepath.Dir(path))
+	if err != nil {
+		return info.Size(), err
+	}
+	return info.Size(), errors.Join(dir.SyncDir("."), dir.Close())
 }

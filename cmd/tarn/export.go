@@ -118,13 +118,10 @@ func (r *request) exportVectors(ctx context.Context, file, format string) (n int
 	if r.c.Config().Keys == tarn.StringKeys {
 		suffix = ".keys"
 	}
-	_, err = writeNew(file, func(w io.Writer) error {
-		f, err := os.CreateTemp("", "tarn-export-*")
-		if err != nil {
-			return err
-		}
-		defer os.Remove(f.Name()) // a file of the system's own folder
-		defer f.Close()           // it is copied below
+	if err := mustBeNew(file + suffix); err != nil {
+		return 0, err
+	}
+	_, err = createNew(file, func(f *os.File) error {
 		out, err := vecio.NewWriter(f, format, r.c.Config().Dim)
 		if err != nil {
 			return err
@@ -138,21 +135,19 @@ func (r *request) exportVectors(ctx context.Context, file, format string) (n int
 			}
 			return out.Write(p.Vector)
 		})
-		if err == nil {
-			err = out.Close()
-		}
 		if err != nil {
 			return err
 		}
-		_, err = io.Copy(w, f)
-		return err
+		return out.Close()
 	})
 	if err != nil {
 		return n, err
 	}
-	_, err = writeNew(file+suffix, func(w io.Writer) error {
+	if _, err = writeNew(file+suffix, func(w io.Writer) error {
 		_, err := w.Write(names)
 		return err
-	})
-	return n, err
+	}); err != nil { // without the names nobody knows whose the vectors are
+		return n, errors.Join(err, os.Remove(file))
+	}
+	return n, nil
 }

@@ -85,13 +85,20 @@ func runImport(ctx context.Context, cmd *cli.Command) (err error) {
 		return err
 	}
 	defer im.in.Close() // only read
-	db, err := tarn.Open(args[0], nil)
+	first, err := im.in.Next()
+	if errors.Is(err, io.EOF) {
+		err = fmt.Errorf("%w: it holds no row", vecio.ErrFormat)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", im.report.Source, err)
+	}
+	db, done, err := makeStore(args[0])
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, db.Close()) }()
+	defer func() { err = errors.Join(err, done()) }()
 	begun := time.Now()
-	err = im.run(ctx, db)
+	err = im.run(ctx, db, first)
 	im.report.Seconds = time.Since(begun).Seconds()
 	im.report.PerSecond = float64(im.report.Stored) / im.report.Seconds
 	if err == nil || im.report.Rows > 0 {
@@ -105,7 +112,7 @@ func runImport(ctx context.Context, cmd *cli.Command) (err error) {
 
 // importLines is ingest, which goes on where it was.
 func importLines(ctx context.Context, cmd *cli.Command, args []string) (err error) {
-	db, err := tarn.Open(args[0], nil)
+	db, err := openStore(args[0], false)
 	if err != nil {
 		return err
 	}
@@ -147,15 +154,7 @@ type importer struct {
 // importBatch points are one record of the log.
 const importBatch = 2_048
 
-func (im *importer) run(ctx context.Context, db *tarn.DB) error {
-	first, err := im.in.Next()
-	empty := errors.Is(err, io.EOF)
-	if err != nil && !empty {
-		return err
-	}
-	if empty {
-		return fmt.Errorf("%s: %w: it holds no row", im.report.Source, vecio.ErrFormat)
-	}
+func (im *importer) run(ctx context.Context, db *tarn.DB, first vecio.Row) (err error) {
 	if err := im.open(ctx, db, len(first.Vector)); err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -51,12 +52,17 @@ func runIngest(ctx context.Context, cmd *cli.Command) (err error) {
 	if err != nil {
 		return err
 	}
-	db, err := tarn.Open(args[0], nil)
+	if o.File != "-" {
+		if _, err := os.Stat(o.File); err != nil {
+			return err
+		}
+	}
+	db, done, err := makeStore(args[0])
 	if err != nil {
 		return err
 	}
 	defer func() {
-		if e := db.Close(); e != nil {
+		if e := done(); e != nil {
 			if errors.As(err, new(badLinesError)) {
 				err = nil // there is something worse to tell
 			}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -86,7 +87,48 @@ func openStore(dir string, readOnly bool) (*tarn.DB, error) {
 	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("open database %q: %w", dir, tarn.ErrNotFound)
 	}
+	if _, err := os.Stat(filepath.Join(dir, "tarn.db")); errors.Is(err, os.ErrNotExist) {
+		readOnly = true // there is none, and none is made: it says what there is
+	}
 	return tarn.Open(dir, &tarn.Options{ReadOnly: readOnly, MaxK: tarn.DefaultMaxK + 1}) // search leaves one out
+}
+
+// makeStore opens a store, or makes one, and returns how it is closed: if there is no
+// collection in it then, nothing of what was made is left.
+func makeStore(dir string) (*tarn.DB, func() error, error) {
+	first := missing(dir)
+	had, err := os.ReadDir(dir)
+	bare := err == nil && len(had) == 0
+	db, err := tarn.Open(dir, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	return db, func() error {
+		undo := len(db.Collections()) == 0 && (first != "" || bare)
+		err := db.Close()
+		if !undo {
+			return err
+		}
+		if first != "" {
+			return errors.Join(err, os.RemoveAll(first))
+		}
+		made, e := os.ReadDir(dir)
+		err = errors.Join(err, e)
+		for _, m := range made {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(dir, m.Name())))
+		}
+		return err
+	}, nil
+}
+
+// missing returns the topmost folder that has to be made for dir, "" for none.
+func missing(dir string) (first string) {
+	for {
+		if _, err := os.Lstat(dir); !errors.Is(err, os.ErrNotExist) {
+			return first
+		}
+		first, dir = dir, filepath.Dir(dir)
+	}
 }
 
 func list(names []string) string {
