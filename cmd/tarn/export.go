@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/urfave/cli/v3"
@@ -23,7 +24,8 @@ func exportCommand() *cli.Command {
 	return storeCommand{
 		name: "export", usage: "write a collection's points to a file that other programs read", collection: true, extra: []string{"FILE|-"},
 		text: "Writes .ndjson (everything; - is standard output), .npy, .fvecs or .fbin (the vectors, in the order of their\n" +
-			"ids or keys; the ids, as u64, go to FILE.ids, keys, one a line, to FILE.keys; payloads are left out).\n" +
+			"ids or keys; the ids, as u64, go to FILE.ids, keys, one a line, to FILE.keys, as JSON where one has line\n" +
+			"ends or begins with a quotation mark; payloads are left out).\n" +
 			"FILE must not exist; it has its name only when all of it is written.",
 		flags: []cli.Flag{&cli.StringFlag{Name: "format", Usage: "`FORMAT` of FILE; default: by its name"}, filterFlag},
 		run:   runExport,
@@ -112,6 +114,18 @@ func (r *request) exportLines(ctx context.Context, w io.Writer) (n int, err erro
 	return n, err
 }
 
+// keyLine returns a key as a line: as it is, or as JSON if it could be mistaken.
+func keyLine(key string) string {
+	if !strings.ContainsAny(key, "\n\r") && !strings.HasPrefix(key, `"`) {
+		return key
+	}
+	line, err := json.Marshal(key)
+	if err != nil {
+		return strconv.Quote(key) // no text fails
+	}
+	return string(line)
+}
+
 // exportVectors writes the vectors to file, and beside it how the points are named.
 func (r *request) exportVectors(ctx context.Context, file, format string) (n int, err error) {
 	names, suffix := []byte(nil), ".ids"
@@ -129,7 +143,7 @@ func (r *request) exportVectors(ctx context.Context, file, format string) (n int
 		err = r.each(ctx, func(p tarn.Point) error {
 			n++
 			if p.Key != "" {
-				names = append(append(names, p.Key...), '\n')
+				names = append(append(names, keyLine(p.Key)...), '\n')
 			} else {
 				names = binary.LittleEndian.AppendUint64(names, p.ID)
 			}

@@ -27,7 +27,7 @@ func getCommand() *cli.Command {
 			if len(vector) > 8 {
 				vector, dots = vector[:8], fmt.Sprintf(" … %d components; --json prints all", len(p.Vector))
 			}
-			_, err = fmt.Fprintf(r.out(), "point    %s\nvector   %v%s\npayload  %s\n", name(p), vector, dots, payload)
+			_, err = fmt.Fprintf(r.out(), "point    %s\nvector   %v%s\npayload  %s\n", name(p), vector, dots, harmless(string(payload)))
 			return err
 		},
 	}.command()

@@ -175,7 +175,7 @@ func (in *inspection) print(r *request) error {
 		{"configuration", in.Config},
 	}
 	for _, source := range slices.Sorted(maps.Keys(in.Positions)) {
-		rows = append(rows, []string{"source", fmt.Sprintf("%s at %s", source, count(in.Positions[source]))})
+		rows = append(rows, []string{"source", fmt.Sprintf("%s at %s", shown(source), count(in.Positions[source]))})
 	}
 	for _, p := range in.Log.Problems {
 		rows = append(rows, []string{"problem", p})

@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 	"text/tabwriter"
+	"unicode"
 
 	"github.com/tarndb/tarn"
 	"github.com/tarndb/tarn/cmd/tarn/internal/progress"
@@ -82,10 +83,22 @@ func brief(p tarn.Payload, n int) string {
 	if err != nil {
 		return err.Error()
 	}
-	if r := []rune(string(b)); len(r) > n {
+	text := harmless(string(b))
+	if r := []rune(text); len(r) > n {
 		return string(r[:n-1]) + "…"
 	}
-	return string(b)
+	return text
+}
+
+// harmless returns a text without what would do something to a terminal, but for ends
+// of lines.
+func harmless(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, s)
 }
 
 // size returns a number of bytes as people read it.

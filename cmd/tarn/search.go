@@ -109,8 +109,16 @@ func (r *request) vectorIn(ctx context.Context, file string) (query []float32, e
 	if row > 0 {
 		return nil, usageError(fmt.Sprintf("%s: a JSON array is one vector, there is no row %d", file, row))
 	}
-	if err := json.Unmarshal(data, &query); err != nil {
+	var numbers []*float32
+	err = json.Unmarshal(data, &numbers)
+	if err == nil && (len(numbers) == 0 || slices.Contains(numbers, nil)) { // what is null would be 0
+		err = errors.New("a number is missing")
+	}
+	if err != nil {
 		return nil, fmt.Errorf("%s: it must be a JSON array of numbers, .f32, %s: %w", file, strings.Join(vecio.Formats, ", "), err)
+	}
+	for _, x := range numbers {
+		query = append(query, *x)
 	}
 	return query, nil
 }

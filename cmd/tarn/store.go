@@ -138,10 +138,19 @@ func list(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// name is how a point is named: by key or by id.
+// shown returns a text of somebody's on one line, quoted if it would do something to a
+// terminal.
+func shown(s string) string {
+	if strings.ContainsFunc(s, func(r rune) bool { return !strconv.IsPrint(r) }) {
+		return strconv.Quote(s)
+	}
+	return s
+}
+
+// name is how a point is shown: by key or by id.
 func name(p tarn.Point) string {
 	if p.Key != "" {
-		return p.Key
+		return shown(p.Key)
 	}
 	return strconv.FormatUint(p.ID, 10)
 }

@@ -95,6 +95,9 @@ func (s *source) next() ([]byte, error) {
 		if long {
 			return nil, errLongLine
 		}
+		if s.n == 1 {
+			line = bytes.TrimPrefix(line, []byte("\ufeff")) // a mark of byte order
+		}
 		return bytes.TrimSpace(line), nil
 	}
 }

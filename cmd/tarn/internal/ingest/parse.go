@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/tarndb/tarn"
 )
@@ -23,6 +25,9 @@ type object struct {
 // parse turns a line into an operation.
 func parse(line []byte, dim int) (tarn.Op, error) {
 	var o object
+	if !utf8.Valid(line) {
+		return tarn.Op{}, errors.New("it is not UTF-8")
+	}
 	d := json.NewDecoder(bytes.NewReader(line))
 	d.UseNumber() // whole numbers of a payload stay whole
 	d.DisallowUnknownFields()
@@ -31,6 +36,9 @@ func parse(line []byte, dim int) (tarn.Op, error) {
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return tarn.Op{}, errors.New("there is something behind the object")
+	}
+	if bytes.Contains(line, []byte("null")) && holed(line) {
+		return tarn.Op{}, errors.New(`"vector" cannot hold null`)
 	}
 	if (o.ID == nil) == (o.Key == nil) {
 		return tarn.Op{}, errors.New(`it must have an "id" or a "key"`)
@@ -48,6 +56,14 @@ func parse(line []byte, dim int) (tarn.Op, error) {
 		return op, fmt.Errorf("the vector has %d dimensions, the collection has %d", len(o.Vector), dim)
 	}
 	return op, nil
+}
+
+// holed reports whether a number of the vector is null, which encoding/json reads as 0.
+func holed(line []byte) bool {
+	var o struct {
+		Vector []*float32 `json:"vector"`
+	}
+	return json.Unmarshal(line, &o) == nil && slices.Contains(o.Vector, nil)
 }
 
 // plain words an error of encoding/json for somebody who has not read this code.

@@ -38,8 +38,12 @@ func newNPY(r *bufio.Reader) (*bin, error) {
 	if !bytes.HasPrefix(head, []byte(npyMagic)) {
 		return nil, fmt.Errorf("%w: it does not begin as an .npy file does", ErrFormat)
 	}
+	version := head[len(npyMagic)]
+	if version < 1 || version > 3 {
+		return nil, fmt.Errorf("%w: version %d of .npy, known are 1 to 3", ErrFormat, version)
+	}
 	size := make([]byte, 2)
-	if head[len(npyMagic)] > 1 {
+	if version > 1 {
 		size = make([]byte, 4)
 	}
 	if _, err := io.ReadFull(r, size); err != nil {
