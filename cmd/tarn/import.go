@@ -30,6 +30,7 @@ func importCommand() *cli.Command {
 			&cli.StringFlag{Name: "format", Usage: "`FORMAT` of FILE; default: by its name"},
 			&cli.StringFlag{Name: "metric", Usage: "of a collection that is made: `METRIC` is cosine, l2 or dot", Value: "cosine"},
 			&cli.Uint64Flag{Name: "first-id", Usage: "`N` is the id of the first row"},
+			&cli.StringFlag{Name: "source", Usage: "store the place under `NAME`; default: the path of FILE"},
 			&cli.StringFlag{Name: "keys", Usage: "of a coder/hnsw graph: `K` is int, string, uint64, int64, uint32 or int32", Value: "int"},
 			&cli.BoolFlag{Name: "json", Usage: "print the report as JSON"},
 		},
@@ -64,6 +65,9 @@ func runImport(ctx context.Context, cmd *cli.Command) (err error) {
 	if len(args) != 3 {
 		return usageError(fmt.Sprintf("import takes DIR COLLECTION FILE, not %q", args))
 	}
+	if args[2] == "-" {
+		return usageError("import reads a file, whose place it stores under its name; tarn ingest reads standard input")
+	}
 	format := cmd.String("format")
 	if format == "" {
 		format = vecio.FormatOf(args[2])
@@ -78,7 +82,7 @@ func runImport(ctx context.Context, cmd *cli.Command) (err error) {
 		return err
 	}
 	im := &importer{cmd: cmd, sent: map[uint64]uint64{}, report: importReport{Collection: args[1]}}
-	if im.report.Source, err = filepath.Abs(args[2]); err != nil {
+	if im.report.Source, err = sourceName(cmd, args[2]); err != nil {
 		return err
 	}
 	if im.in, err = vecio.Open(ctx, args[2], format, vecio.KeyKind(cmd.String("keys"))); err != nil {
@@ -101,13 +105,21 @@ func runImport(ctx context.Context, cmd *cli.Command) (err error) {
 	err = im.run(ctx, db, first)
 	im.report.Seconds = time.Since(begun).Seconds()
 	im.report.PerSecond = float64(im.report.Stored) / im.report.Seconds
-	if err == nil || im.report.Rows > 0 {
+	if err == nil || im.report.Rows+im.report.Resumed > 0 {
 		err = errors.Join(err, im.print())
 	}
 	if err == nil && im.report.Skipped > 0 {
 		err = badLinesError{ingest.Summary{Bad: im.report.Skipped, BadFile: "the report"}}
 	}
 	return err
+}
+
+// sourceName returns what the place in a file is stored under.
+func sourceName(cmd *cli.Command, file string) (string, error) {
+	if name := cmd.String("source"); name != "" {
+		return name, nil
+	}
+	return filepath.Abs(file)
 }
 
 // importLines is ingest, which goes on where it was.
@@ -219,6 +231,9 @@ func (im *importer) all(ctx context.Context, row vecio.Row) (err error) {
 	}
 	if !errors.Is(err, io.EOF) {
 		return errors.Join(fmt.Errorf("row %d: %w", im.row, err), im.send(ctx))
+	}
+	if im.row < im.report.Resumed {
+		return fmt.Errorf("it has %d rows, and %d were stored from it before: is it another file? --source NAME imports it under another name", im.row, im.report.Resumed)
 	}
 	return im.send(ctx)
 }

@@ -83,7 +83,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		}
 	}
 	switch {
-	case unknown, errors.As(err, &misuse), errors.Is(err, tarn.ErrInvalidArgument), errors.Is(err, tarn.ErrInvalidName):
+	case unknown, errors.As(err, &misuse), errors.Is(err, tarn.ErrInvalidArgument), errors.Is(err, tarn.ErrInvalidName), errors.Is(err, tarn.ErrInvalidConfig):
 		return exitUsage
 	case errors.As(err, new(badLinesError)), errors.As(err, new(lossError)):
 		return exitPartly

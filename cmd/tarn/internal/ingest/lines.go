@@ -111,7 +111,7 @@ func (s *source) skip(n uint64) error {
 		case err == nil, errors.Is(err, io.EOF) && len(part) > 0:
 			s.n++
 		case errors.Is(err, io.EOF):
-			return fmt.Errorf("it has %d lines, and %d were stored from it before: is it another file?", s.n, n)
+			return fmt.Errorf("it has %d lines, and %d were stored from it before: is it another file? --source NAME begins anew under another name", s.n, n)
 		default:
 			return fmt.Errorf("line %d: %w", s.n+1, err)
 		}
