@@ -2,8 +2,10 @@ package tarn_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -178,6 +180,41 @@ func onAFullDisk(t *testing.T, step string, room int) (compactFailed bool) {
 	requireRest(t, c, rest)
 	require.NoError(t, db.Close())
 	return compactFailed
+}
+
+// A slot of a high number costs the disk what lies below it, and is refused when that
+// is not there; what is only said to lie above the last costs nothing.
+func TestABackupOfSlotsThatNobodyHasFillsNoMemory(t *testing.T) {
+	c, db, _ := newCollection(t, tarn.CollectionConfig{Dim: 4}, nil)
+	require.NoError(t, c.Upsert(ctx, points(newRand(1), 0, 3, 4)...))
+	data := backup(t, db)
+	const moment, rows = 4, 6
+	for _, last := range []bool{false, true} {
+		disk := smallDisk(t, 24<<20)
+		a := takeApart(t, data)
+		binary.LittleEndian.PutUint32(a.at(moment)[8:], 4_000_000_000)
+		if last {
+			binary.LittleEndian.PutUint32(a.at(rows)[8+2*32+16:], 3_999_999_999)
+		}
+		bad := a.bytes(t)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		err := tarn.Restore(ctx, filepath.Join(disk, "copy"), bytes.NewReader(bad))
+		runtime.ReadMemStats(&after)
+		require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(64<<20))
+		if last {
+			require.ErrorIs(t, err, tarn.ErrNoSpace)
+			left, err := os.ReadDir(disk)
+			require.NoError(t, err)
+			require.Empty(t, left)
+			continue
+		}
+		require.NoError(t, err)
+		db, err := tarn.Open(filepath.Join(disk, "copy"), nil)
+		require.NoError(t, err)
+		requireSound(t, db)
+		require.NoError(t, db.Close())
+	}
 }
 
 // fillDisk writes a file until its disk has so much room left.

@@ -93,6 +93,11 @@ func (c *Collection) checkVector(v []float32) error {
 	if len(v) != c.config.Dim {
 		return fmt.Errorf("%w: the vector has %d dimensions, the collection has %d", ErrDimension, len(v), c.config.Dim)
 	}
+	return c.config.Metric.check(v)
+}
+
+// check returns ErrInvalidVector if v can be no point's.
+func (m Metric) check(v []float32) error {
 	squares, bad := kernel.Check(v)
 	if bad >= 0 {
 		return fmt.Errorf("%w: component %d is %v: all must be finite", ErrInvalidVector, bad, v[bad])
@@ -100,7 +105,7 @@ func (c *Collection) checkVector(v []float32) error {
 	if squares >= kernel.MaxNormSquared {
 		return fmt.Errorf("%w: its squared norm is %.3g: it must be below %.3g", ErrInvalidVector, squares, float64(kernel.MaxNormSquared))
 	}
-	if c.config.Metric == Cosine && math.Sqrt(squares) < kernel.MinNorm {
+	if m == Cosine && math.Sqrt(squares) < kernel.MinNorm {
 		return fmt.Errorf("%w: its norm is %.3g: with the cosine metric it must be at least %.3g", ErrInvalidVector, math.Sqrt(squares), float64(kernel.MinNorm))
 	}
 	return nil

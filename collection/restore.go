@@ -53,6 +53,7 @@ type restore struct {
 	moment    archived
 	positions map[string]uint64
 	live      *bitmap.Set
+	ids       []uint64 // of the live ones
 	rows      uint32
 	next      uint64 // slots of later rows are at or above it
 
@@ -73,7 +74,7 @@ type restore struct {
 func (r *restore) run(ctx context.Context) error {
 	kind, data, err := r.in.Next()
 	if err != nil {
-		return err
+		return noEnd(err)
 	}
 	if kind != blockConfig {
 		return unexpected(kind)
@@ -148,6 +149,9 @@ func (r *restore) begin(data []byte) (err error) {
 	if r.config, err = decodeConfig(r.stored, r.maxDim); err != nil {
 		return err
 	}
+	if r.config.Dim > vecfile.MaxDim {
+		return fmt.Errorf("backup: %w: %d dimensions", codec.ErrCorrupt, r.config.Dim)
+	}
 	for _, dir := range []string{slotName, walName} {
 		if err := r.fs.Mkdir(dir); err != nil {
 			return err
@@ -214,99 +218,6 @@ func (r *restore) adoptGraph() error {
 	return errors.Join(err, m.Close())
 }
 
-// payloadBytes are committed at a time.
-const payloadBytes = 32 << 20
-
-func (r *restore) addRows(data []byte) error {
-	rows, vectors, err := decodeRows(data, r.config.Dim)
-	if err != nil || len(rows) == 0 {
-		return err
-	}
-	r.entries = r.entries[:0]
-	for i := range rows {
-		row := &rows[i]
-		if uint64(row.slot) < r.next || row.slot >= r.moment.slots || row.lsn > r.moment.lsn {
-			return fmt.Errorf("backup: %w: slot %d, written by %d, out of its place", codec.ErrCorrupt, row.slot, row.lsn)
-		}
-		r.next = uint64(row.slot) + 1
-		r.entries = append(r.entries, vecfile.Entry{
-			Slot: row.slot, ID: row.id, LSN: row.lsn, Payload: row.payload != nil,
-			Vector: vectors[i*r.config.Dim : (i+1)*r.config.Dim],
-		})
-		if row.live {
-			r.live.Add(row.slot)
-			if err := r.addKey(row); err != nil {
-				return err
-			}
-		}
-		if row.payload != nil {
-			r.payloads[row.slot] = append(make([]byte, 0, len(row.payload)), row.payload...)
-			r.waiting += len(row.payload)
-		}
-	}
-	r.rows += uint32(len(rows))
-	if err := r.store.Reserve(uint32(r.next)); err != nil {
-		return err
-	}
-	if err := r.store.Write(r.entries); err != nil {
-		return err
-	}
-	if r.unsynced += len(data); r.unsynced >= syncBytes {
-		r.unsynced = 0
-		r.syncAhead()
-	}
-	if r.waiting < payloadBytes {
-		return nil
-	}
-	return r.commitPayloads()
-}
-
-// addKey notes the key of a live row, if points are named by keys.
-func (r *restore) addKey(row *archiveRow) error {
-	if r.config.Keys != StringKeys {
-		return nil
-	}
-	key, _, err := splitBlob(r.config.Keys, row.payload)
-	if err == nil && (checkKey(string(key)) != nil || row.id == 0 || row.id >= r.moment.nextKey) {
-		err = fmt.Errorf("backup: %w: slot %d with key %d of %d", codec.ErrCorrupt, row.slot, row.id, r.moment.nextKey)
-	}
-	r.keys[string(key)] = row.id
-	r.waiting += len(key)
-	return err
-}
-
-// syncBytes are written between two fsyncs beside the reading.
-const syncBytes = 16 << 20
-
-// syncAhead keeps the disk busy while blocks are read and codes are made. An fsync
-// that fails makes the one in finish fail.
-func (r *restore) syncAhead() {
-	select {
-	case r.syncing <- struct{}{}:
-	default:
-		return
-	}
-	go func() {
-		_ = r.store.Sync() // sticky in the store
-		<-r.syncing
-	}()
-}
-
-func (r *restore) commitPayloads() error {
-	if len(r.payloads) == 0 {
-		return nil
-	}
-	u := meta.Update{Payloads: r.payloads}
-	if len(r.keys) > 0 {
-		u.Keys = meta.KeyChanges{Next: r.moment.nextKey, Put: r.keys}
-	}
-	err := r.meta.Commit(u)
-	clear(r.keys)
-	clear(r.payloads)
-	r.waiting = 0
-	return err
-}
-
 // finish makes the checkpoint, after all that it speaks of.
 func (r *restore) finish() error {
 	m := &r.moment
@@ -314,7 +225,11 @@ func (r *restore) finish() error {
 		return fmt.Errorf("backup: %w: %d rows, %d live, %d positions; it should have %d, %d, %d",
 			codec.ErrCorrupt, r.rows, r.live.Len(), len(r.positions), m.rows, m.live, m.positions)
 	}
-	if err := r.store.Reserve(m.slots); err != nil {
+	if err := r.checkIDs(); err != nil {
+		return err
+	}
+	slots := uint32(r.next) // those above held nothing
+	if err := r.store.Reserve(slots); err != nil {
 		return err
 	}
 	if err := r.store.Sync(); err != nil {
@@ -327,7 +242,7 @@ func (r *restore) finish() error {
 	if err := r.commitPayloads(); err != nil {
 		return err
 	}
-	ck := meta.Checkpoint{LSN: m.lsn, Slots: m.slots, Live: r.live, Digest: digest, Generation: 1, UUID: r.uuid}
+	ck := meta.Checkpoint{LSN: m.lsn, Slots: slots, Live: r.live, Digest: digest, Generation: 1, UUID: r.uuid}
 	if r.graph != nil {
 		ck.Snapshot, ck.SnapshotCRC = r.graphName(), r.snapshot.CRC
 	}

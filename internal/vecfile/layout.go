@@ -12,8 +12,10 @@ const (
 	minChunkSlots     = 64
 	maxChunkSlots     = 65536
 	maxShift          = 20 // of a chunk size that a caller asks for, or a header names
-	maxDim            = 1 << 24
 )
+
+// MaxDim is the largest dimension that a file can say.
+const MaxDim = 1 << 24
 
 // kind is one of the three files of a chunk.
 type kind uint8
@@ -46,8 +48,8 @@ type layout struct {
 // (a power of two; 0: the default for dim), or an error if a file of such a
 // chunk does not fit in maxInt bytes.
 func newLayout(dim int, metric kernel.Metric, slots int, maxInt uint64) (layout, error) {
-	if dim < 1 || dim > maxDim {
-		return layout{}, fmt.Errorf("dimension %d is not in 1..%d", dim, maxDim)
+	if dim < 1 || dim > MaxDim {
+		return layout{}, fmt.Errorf("dimension %d is not in 1..%d", dim, MaxDim)
 	}
 	l := layout{dim: dim, metric: metric}
 	l.stride = [kinds]int{kernel.VectorStride(dim), kernel.CodeStride(dim), sideSize}

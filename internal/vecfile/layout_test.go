@@ -41,7 +41,7 @@ func TestE19_SizesThatOverflowAreRefused(t *testing.T) {
 }
 
 func TestE02_E19_DimensionsAndChunksOutOfRangeAreRefused(t *testing.T) {
-	for _, dim := range []int{math.MinInt, -1, 0, maxDim + 1, math.MaxInt} {
+	for _, dim := range []int{math.MinInt, -1, 0, MaxDim + 1, math.MaxInt} {
 		_, err := newLayout(dim, kernel.L2, 0, math.MaxInt64)
 		require.Error(t, err, dim)
 	}
