@@ -86,6 +86,10 @@ const (
 // until those lie behind.
 func (c *Collection) moveTail(ctx context.Context) (moved int, err error) {
 	m := mover{c: c, top: noSlot}
+	total := int64(0) // about: writes go on
+	for slot, ok := c.live.Next(uint32(c.live.Len())); ok; slot, ok = c.live.Next(slot + 1) {
+		total++
+	}
 	for {
 		w := &write{decide: m.decide, adds: true}
 		if err := c.commit(ctx, w, c.gate.closing()); err != nil {
@@ -95,7 +99,7 @@ func (c *Collection) moveTail(ctx context.Context) (moved int, err error) {
 			return moved, nil
 		}
 		moved += len(w.ops)
-		watch.Tell(ctx, "moving points", int64(moved), int64(c.live.Len()))
+		watch.Tell(ctx, "moving points", min(int64(moved), total), total)
 		c.hook("compact: moved")
 	}
 }

@@ -248,7 +248,11 @@ func (c *Collection) crewDo(parent context.Context, stage string, slots []uint32
 		})
 	}
 	wg.Wait()
-	return outcome(parent, ctx)
+	if err := outcome(parent, ctx); err != nil {
+		return err
+	}
+	watch.Tell(ctx, stage, int64(len(slots)), int64(len(slots)))
+	return nil
 }
 
 func (c *Collection) crewUnit(ctx context.Context, slots []uint32, do func(slot uint32) error) error {

@@ -46,10 +46,10 @@ func runBench(ctx context.Context, r *request) error {
 	show.Start("comparing all points", len(queries), progress.Things)
 	truth := make([][]tarn.Result, len(queries))
 	for i, q := range queries {
-		show.Set(i)
 		if truth[i], err = r.c.Search(ctx, q, k, tarn.WithExact(), tarn.WithoutPayload()); err != nil {
 			return err
 		}
+		show.Set(i + 1)
 	}
 	points := []sweep.Point{}
 	for _, ef := range r.cmd.IntSlice("ef") {

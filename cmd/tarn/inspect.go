@@ -164,7 +164,7 @@ func (in *inspection) print(r *request) error {
 	for _, f := range in.Files {
 		rows = append(rows, []string{f.Name, size(f.Bytes), f.Holds})
 	}
-	if err := table(r.out(), rows); err != nil {
+	if err := fitted(r.out(), rows); err != nil {
 		return err
 	}
 	ck := in.Checkpoint

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -74,7 +75,39 @@ func table(w io.Writer, rows [][]string) error {
 	return t.Flush()
 }
 
-// brief returns a payload on one line of at most n runes.
+// fitted is table with lines that are cut where a terminal would wrap them, for rows
+// that end in a text.
+func fitted(w io.Writer, rows [][]string) error {
+	columns := progress.Columns(w)
+	if columns == 0 {
+		return table(w, rows)
+	}
+	var b bytes.Buffer
+	if err := table(&b, rows); err != nil {
+		return err
+	}
+	for line := range strings.Lines(b.String()) {
+		if _, err := fmt.Fprintln(w, cut(strings.TrimSuffix(line, "\n"), columns)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// cut returns at most n runes of a text, and says that there were more.
+func cut(text string, n int) string {
+	if r := []rune(text); len(r) > n {
+		return string(r[:max(n-1, 0)]) + "…"
+	}
+	return text
+}
+
+// brief returns a payload on one line of at most n runes, on a terminal of as many as
+// it has columns.
+func (r *request) brief(p tarn.Payload, n int) string {
+	return brief(p, max(n, progress.Columns(r.out())))
+}
+
 func brief(p tarn.Payload, n int) string {
 	if p == nil {
 		return ""
@@ -83,11 +116,7 @@ func brief(p tarn.Payload, n int) string {
 	if err != nil {
 		return err.Error()
 	}
-	text := harmless(string(b))
-	if r := []rune(text); len(r) > n {
-		return string(r[:n-1]) + "…"
-	}
-	return text
+	return cut(harmless(string(b)), n)
 }
 
 // harmless returns a text without what would do something to a terminal, but for ends

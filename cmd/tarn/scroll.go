@@ -36,9 +36,9 @@ func runScroll(ctx context.Context, r *request) error {
 	if !r.json() {
 		rows := [][]string{{"point", "payload"}}
 		for _, p := range points {
-			rows = append(rows, []string{name(p), brief(p.Payload, 100)})
+			rows = append(rows, []string{name(p), r.brief(p.Payload, 100)})
 		}
-		return table(r.out(), rows)
+		return fitted(r.out(), rows)
 	}
 	e := json.NewEncoder(r.out())
 	for _, p := range points {

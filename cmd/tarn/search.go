@@ -180,10 +180,10 @@ func (r *request) printResults(found []tarn.Result, self string, k int) error {
 		j := newPointJSON(p)
 		j.Distance = &f.Distance
 		results = append(results, j)
-		rows = append(rows, []string{fmt.Sprintf("%.4f", f.Distance), name(p), brief(f.Payload, 90)})
+		rows = append(rows, []string{fmt.Sprintf("%.4f", f.Distance), name(p), r.brief(f.Payload, 90)})
 	}
 	if r.json() {
 		return r.printJSON(map[string]any{"results": results})
 	}
-	return table(r.out(), rows)
+	return fitted(r.out(), rows)
 }

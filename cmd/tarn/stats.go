@@ -69,7 +69,7 @@ func runStats(ctx context.Context, r *request) error {
 
 func (r *request) printStats() error {
 	all := []statsJSON{}
-	rows := [][]string{{"collection", "dim", "metric", "points", "deleted", "in graph", "beside it", "log", "on disk", "last write"}}
+	rows := [][]string{{"collection", "dim", "metric", "points", "deleted", "graph", "beside", "log", "disk", "write"}}
 	for _, name := range r.db.Collections() {
 		c, err := r.db.Collection(name)
 		if err != nil {

@@ -40,12 +40,8 @@ func New(w io.Writer) Show {
 
 // NewBar returns a bar on a terminal.
 func NewBar(w io.Writer) Show {
-	f, _ := w.(*os.File)
 	return &show{w: w, now: time.Now, pause: 100 * time.Millisecond, width: func() int {
-		if f == nil {
-			return 80
-		}
-		if n, _, err := term.GetSize(int(f.Fd())); err == nil && n > 0 {
+		if n := Columns(w); n > 0 {
 			return n
 		}
 		return 80
@@ -59,7 +55,23 @@ func NewLines(w io.Writer, pause time.Duration) Show {
 }
 
 // IsTerminal reports whether w is one.
-func IsTerminal(w io.Writer) bool {
+func IsTerminal(w io.Writer) bool { return terminal(w) != nil }
+
+// Columns returns how wide a terminal is, 0 for what is none.
+func Columns(w io.Writer) int {
+	f := terminal(w)
+	if f == nil {
+		return 0
+	}
+	n, _, err := term.GetSize(int(f.Fd()))
+	if err != nil || n < 1 {
+		return 80
+	}
+	return n
+}
+
+// terminal returns the terminal that w is, or writes to; nil if there is none.
+func terminal(w io.Writer) *os.File {
 	for {
 		inner, ok := w.(interface{ Unwrap() io.Writer })
 		if !ok {
@@ -68,7 +80,10 @@ func IsTerminal(w io.Writer) bool {
 		w = inner.Unwrap()
 	}
 	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return nil
+	}
+	return f
 }
 
 // show is a bar, or lines if width is nil.
