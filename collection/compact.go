@@ -2,6 +2,7 @@ package collection
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/bits"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/tarndb/tarn/internal/bitmap"
 	"github.com/tarndb/tarn/internal/codec"
 	"github.com/tarndb/tarn/internal/kernel"
+	"github.com/tarndb/tarn/internal/vfs"
 	"github.com/tarndb/tarn/internal/watch"
 )
 
@@ -17,7 +19,7 @@ import (
 //	rebuild ──> no graph holds dead slots ──> checkpoint ──> they are free
 //	last points ──upsert──> the first free slots            (searchable all the way)
 //	rebuild ──> checkpoint ──> the end of the slot files is free
-//	checkpoint of fewer slots ──> files beyond it removed ──> meta.db rewritten
+//	checkpoint of fewer slots, log anew ──> files beyond it removed ──> meta.db rewritten
 //
 // It can be killed anywhere; what is left to do is done by the next one. Writes
 // and searches go on. What a search, an iterator or a backup under way still looks
@@ -199,6 +201,11 @@ func (c *Collection) cutTail(ctx context.Context) error {
 	}
 	c.slots.cut()
 	c.unlockWriter()
+	if err := c.wal.Turn(); errors.Is(err, vfs.ErrNoSpace) {
+		c.log.Warn("the log keeps its last segment", "collection", c.name, "error", err)
+	} else if err != nil {
+		return c.sticky(err)
+	}
 	c.hook("compact: before checkpoint")
 	c.check.config.Store(true) // so that one is written, and names fewer slots
 	if err := c.checkpoint(ctx, false); err != nil {

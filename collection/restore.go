@@ -63,7 +63,9 @@ type restore struct {
 	slots     vfs.FS
 	store     *vecfile.Store
 	meta      *meta.Store
-	entries   []vecfile.Entry
+	blocks    [2]rowBlock
+	turn      int        // the block that is filled next
+	writing   chan error // what becomes of the other one; nil: it is not on its way
 	payloads  map[uint32][]byte
 	keys      map[string]uint64
 	waiting   int           // bytes of payloads
@@ -229,17 +231,20 @@ func (r *restore) finish() error {
 		return err
 	}
 	slots := uint32(r.next) // those above held nothing
+	if err := r.written(); err != nil {
+		return err
+	}
 	if err := r.store.Reserve(slots); err != nil {
 		return err
 	}
-	if err := r.store.Sync(); err != nil {
+	synced := make(chan error, 1)
+	go func() { synced <- r.store.Sync() }()
+	err := r.commitPayloads() // beside that: the checkpoint comes after both
+	if err := errors.Join(err, <-synced); err != nil {
 		return err
 	}
 	digest, err := r.store.Digest(r.live)
 	if err != nil {
-		return err
-	}
-	if err := r.commitPayloads(); err != nil {
 		return err
 	}
 	ck := meta.Checkpoint{LSN: m.lsn, Slots: slots, Live: r.live, Digest: digest, Generation: 1, UUID: r.uuid}
@@ -267,8 +272,8 @@ func (r *restore) createLog() error {
 }
 
 func (r *restore) close() error {
+	errs := []error{r.written()}
 	r.syncing <- struct{}{} // until no fsync is under way
-	var errs []error
 	if r.graph != nil {
 		errs = append(errs, r.graph.Close())
 	}

@@ -12,23 +12,34 @@ import (
 // payloadBytes are committed at a time.
 const payloadBytes = 32 << 20
 
+// rowBlock is a block of rows that is written while the next one is read.
+type rowBlock struct {
+	data    []byte
+	entries []vecfile.Entry
+}
+
+// addRows takes a block of rows. Its vectors are on their way to the slot files when it
+// returns: written waits for them.
 func (r *restore) addRows(data []byte) error {
-	rows, vectors, err := decodeRows(data, r.config.Dim)
+	b := &r.blocks[r.turn]
+	r.turn = 1 - r.turn
+	b.data = append(b.data[:0], data...) // data is the reader's
+	rows, vectors, err := decodeRows(b.data, r.config.Dim)
 	if err != nil || len(rows) == 0 {
 		return err
 	}
-	r.entries = r.entries[:0]
+	b.entries = b.entries[:0]
 	for i := range rows {
 		row := &rows[i]
 		if uint64(row.slot) < r.next || row.slot >= r.moment.slots || row.lsn > r.moment.lsn {
 			return fmt.Errorf("backup: %w: slot %d, written by %d, out of its place", codec.ErrCorrupt, row.slot, row.lsn)
 		}
 		r.next = uint64(row.slot) + 1
-		r.entries = append(r.entries, vecfile.Entry{
+		b.entries = append(b.entries, vecfile.Entry{
 			Slot: row.slot, ID: row.id, LSN: row.lsn, Payload: row.payload != nil,
 			Vector: vectors[i*r.config.Dim : (i+1)*r.config.Dim],
 		})
-		if err := r.checkVector(row, r.entries[i].Vector); err != nil {
+		if err := r.checkVector(row, b.entries[i].Vector); err != nil {
 			return err
 		}
 		if row.live {
@@ -44,12 +55,15 @@ func (r *restore) addRows(data []byte) error {
 		}
 	}
 	r.rows += uint32(len(rows))
+	if err := r.written(); err != nil {
+		return err
+	}
 	if err := r.store.Reserve(uint32(r.next)); err != nil {
 		return err
 	}
-	if err := r.store.Write(r.entries); err != nil {
-		return err
-	}
+	writing := make(chan error, 1)
+	r.writing = writing
+	go func() { writing <- r.store.Write(b.entries) }()
 	if r.unsynced += len(data); r.unsynced >= syncBytes {
 		r.unsynced = 0
 		r.syncAhead()
@@ -58,6 +72,15 @@ func (r *restore) addRows(data []byte) error {
 		return nil
 	}
 	return r.commitPayloads()
+}
+
+// written waits until no block is on its way.
+func (r *restore) written() (err error) {
+	if r.writing != nil {
+		err = <-r.writing
+		r.writing = nil
+	}
+	return err
 }
 
 // checkVector refuses what no write would have let in; of a dead row nothing but its

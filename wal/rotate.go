@@ -33,6 +33,25 @@ func (l *Log) rotate(frame int64) error {
 	return nil
 }
 
+// Turn begins a new segment, so that the next Advance may remove all there are before
+// it. An active segment without frames stays.
+func (l *Log) Turn() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.writable(); err != nil {
+		return err
+	}
+	if l.dirty > 0 {
+		if err := l.clean(); err != nil {
+			return err
+		}
+	}
+	if len(l.segments[len(l.segments)-1].ends) == 0 {
+		return nil
+	}
+	return l.rotate(0)
+}
+
 // again makes the active segment, which is empty, once more under its name (I9).
 func (l *Log) again(frame int64) error {
 	l.syncing.Lock()
