@@ -156,9 +156,13 @@ type importer struct {
 	stream   *tarn.Stream
 	progress ingest.Progress
 	report   importReport
+	first    uint64 // the id of the first row
+	byKey    bool   // points have keys
 	row      uint64 // read so far, with those of earlier runs
 	batch    []tarn.Point
-	rows     []uint64 // of the points of the batch
+	memory   []float32 // of the vectors of the batch
+	vectors  []float32 // what of it is free
+	rows     []uint64  // of the points of the batch
 	last     tarn.Ticket
 	sent     map[uint64]uint64 // points of this run up to a place
 }
@@ -178,6 +182,9 @@ func (im *importer) run(ctx context.Context, db *tarn.DB, first vecio.Row) (err 
 	ctx, end := untilFull(ctx, im.stream.Stats, tick.C)
 	defer end()
 	err = im.all(ctx, first)
+	if e := im.stream.Flush(ctx); err == nil { // now, not after the flush interval
+		err = e
+	}
 	if e := im.last.Wait(ctx); err == nil {
 		err = e
 	}
@@ -207,6 +214,7 @@ func (im *importer) open(ctx context.Context, db *tarn.DB, dim int) (err error) 
 	} else if err != nil {
 		return err
 	}
+	im.first, im.byKey = im.cmd.Uint64("first-id"), im.c.Config().Keys == tarn.StringKeys
 	if have := im.c.Config().Dim; have != dim {
 		return fmt.Errorf("%w: %s has %d components a row, the collection has %d", tarn.ErrDimension, im.report.Source, dim, have)
 	}
@@ -244,13 +252,19 @@ func (im *importer) add(row vecio.Row) {
 		im.skip(im.row-1, row.Skip)
 		return
 	}
-	p := tarn.Point{ID: row.ID, Key: row.Key, Vector: slices.Clone(row.Vector)}
-	switch byKey := im.c.Config().Keys == tarn.StringKeys; {
-	case !row.Named && byKey:
-		p.Key = fmt.Sprint(im.cmd.Uint64("first-id") + im.row - 1)
+	if len(im.vectors) < len(row.Vector) {
+		im.memory = make([]float32, importBatch*len(row.Vector))
+		im.vectors = im.memory
+	}
+	n := copy(im.vectors, row.Vector)
+	p := tarn.Point{ID: row.ID, Key: row.Key, Vector: im.vectors[:n:n]}
+	im.vectors = im.vectors[n:]
+	switch {
+	case !row.Named && im.byKey:
+		p.Key = fmt.Sprint(im.first + im.row - 1)
 	case !row.Named:
-		p.ID = im.cmd.Uint64("first-id") + im.row - 1
-	case byKey && p.Key == "":
+		p.ID = im.first + im.row - 1
+	case im.byKey && p.Key == "":
 		p.Key = fmt.Sprint(row.ID)
 	}
 	im.batch, im.rows = append(im.batch, p), append(im.rows, im.row-1)
@@ -282,7 +296,7 @@ func (im *importer) send(ctx context.Context) error {
 		im.last = ticket
 		im.report.Stored += uint64(len(im.batch))
 		im.sent[im.row] = im.report.Stored
-		im.batch, im.rows = im.batch[:0], im.rows[:0]
+		im.batch, im.rows, im.vectors = im.batch[:0], im.rows[:0], im.memory // what was sent is a copy
 		done, total := im.in.Progress()
 		im.progress.Show(done, total, im.row)
 		return nil
