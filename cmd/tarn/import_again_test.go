@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"math"
 	"os"
@@ -13,9 +14,9 @@ import (
 // fvecs returns rows of two components.
 func fvecs(from, n int) (b []byte) {
 	for i := from; i < from+n; i++ {
-		b = le.AppendUint32(b, 2)
-		b = le.AppendUint32(b, math.Float32bits(float32(i+1)))
-		b = le.AppendUint32(b, math.Float32bits(1))
+		b = binary.LittleEndian.AppendUint32(b, 2)
+		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(float32(i+1)))
+		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(1))
 	}
 	return b
 }
