@@ -5,10 +5,11 @@ import (
 	"github.com/tarndb/tarn/internal/filter"
 )
 
-// bounds fills m.set with live slots that match for certain, and m.may with those
-// that may. The publication lock is held, so the two are of one instant.
+// bounds fills m.set with live slots that match for certain, and m.may with all that
+// may; m.may is empty if these are no others. The publication lock is held, so the
+// two are of one instant.
 //
-//	condition on an indexed field    must = may, but for strings too long to be kept
+//	condition on an indexed field    no others, but for strings too long to be kept
 //	        on another field         nothing must, everything may
 //	and, or                          by and, or of both
 //	not                              must = live \ may, may = live \ must
@@ -16,80 +17,126 @@ func (c *Collection) bounds(m *matcher, p *filter.Program) {
 	m.live = c.live.Words(m.live)
 	m.used = 0
 	b := c.boundsOf(m, p.Tree())
-	m.set, m.may = b.must, b.may
+	m.set, m.may = b.must, b.more[:0]
 	m.set.And(m.live)
-	m.may.And(m.live)
+	if !b.exact {
+		m.may = b.more
+		m.may.Or(b.must)
+		m.may.And(m.live)
+	}
 }
 
-// bound is what indexes say about a condition.
+// bound is what indexes say about a condition: slots that fulfil it for certain, and
+// more that may. Those of must may be in more as well.
 type bound struct {
-	must, may bitmap.Words
+	must, more bitmap.Words
+	exact      bool // more is empty
+}
+
+// bound returns one that nothing fulfils.
+func (m *matcher) bound() bound { return bound{m.empty(), m.empty(), true} }
+
+// and leaves what fulfils o as well.
+func (b *bound) and(o bound) {
+	if b.exact && o.exact {
+		b.must.And(o.must)
+		return
+	}
+	b.exact = false
+	for i, must := range b.must {
+		b.more[i] = (must | b.more[i]) & (o.must[i] | o.more[i])
+		b.must[i] = must & o.must[i]
+	}
+}
+
+// or adds what fulfils o.
+func (b *bound) or(o bound) {
+	b.must.Or(o.must)
+	if !o.exact {
+		b.exact = false
+		b.more.Or(o.more)
+	}
+}
+
+// not turns it into what of live does not fulfil it.
+func (b *bound) not(live bitmap.Words) {
+	for i, must := range b.must {
+		b.must[i] = live[i] &^ (must | b.more[i])
+		if !b.exact {
+			b.more[i] = live[i] &^ must
+		}
+	}
 }
 
 func (c *Collection) boundsOf(m *matcher, n *filter.Node) bound {
 	switch n.Op {
 	case filter.AndOp:
-		b := bound{m.full(), m.full()}
-		for i, k := range n.Kids {
-			used := m.used
-			ns := inRange(n.Kids, i)
-			if len(ns) == 0 {
-				continue // was looked up with an earlier one
-			}
-			x := c.boundsOfAll(m, k, ns)
-			b.must.And(x.must)
-			b.may.And(x.may)
-			m.used = used
-		}
-		return b
+		return c.boundsOfAnd(m, n)
 	case filter.OrOp:
-		b := bound{m.empty(), m.empty()}
+		b := m.bound()
 		for _, k := range n.Kids {
 			if k.Field != "" {
-				c.lookUp(m, k, b)
+				c.lookUp(m, k, &b)
 				continue
 			}
 			used := m.used
-			x := c.boundsOf(m, k)
-			b.must.Or(x.must)
-			b.may.Or(x.may)
+			b.or(c.boundsOf(m, k))
 			m.used = used
 		}
-		b.may.Or(b.must)
 		return b
 	case filter.NotOp:
-		b := bound{m.full(), m.full()}
-		x := c.boundsOf(m, n.Kids[0])
-		b.must.AndNot(x.may)
-		b.may.AndNot(x.must)
+		b := c.boundsOf(m, n.Kids[0])
+		b.not(m.live)
 		return b
 	}
-	return c.boundsOfAll(m, n, nil)
+	b := m.bound()
+	c.lookUp(m, n, &b)
+	return b
+}
+
+func (c *Collection) boundsOfAnd(m *matcher, n *filter.Node) bound {
+	var b bound
+	for i, k := range n.Kids {
+		used := m.used
+		ns := inRange(n.Kids, i)
+		if len(ns) == 0 {
+			continue // was looked up with an earlier one
+		}
+		x := c.boundsOfAll(m, k, ns)
+		if b.must == nil {
+			b = x
+			continue
+		}
+		b.and(x)
+		m.used = used
+	}
+	if b.must == nil {
+		b = m.bound()
+		copy(b.must, m.live)
+	}
+	return b
 }
 
 // boundsOfAll is boundsOf for a condition, or for several on its field that must all
 // hold.
 func (c *Collection) boundsOfAll(m *matcher, n *filter.Node, ns []*filter.Node) bound {
-	if n.Field == "" {
+	index := c.fields.find(n.Field)
+	if len(ns) < 2 || index == nil {
 		return c.boundsOf(m, n)
 	}
-	b := bound{m.empty(), m.empty()}
-	if index := c.fields.find(n.Field); len(ns) > 1 && index != nil {
-		index.Range(ns, b.must, b.may, &m.lookup)
-	} else {
-		c.lookUp(m, n, b)
-	}
-	b.may.Or(b.must)
+	b := m.bound()
+	b.exact = index.Range(ns, b.must, b.more, &m.lookup)
 	return b
 }
 
 // lookUp adds to b what the index of a condition's field says, without one that
 // everything may fulfil it.
-func (c *Collection) lookUp(m *matcher, n *filter.Node, b bound) {
-	if index := c.fields.find(n.Field); index != nil {
-		index.Lookup(n, b.must, b.may, &m.lookup)
-	} else {
-		copy(b.may, m.live)
+func (c *Collection) lookUp(m *matcher, n *filter.Node, b *bound) {
+	if index := c.fields.find(n.Field); index == nil {
+		copy(b.more, m.live)
+		b.exact = false
+	} else if !index.Lookup(n, b.must, b.more, &m.lookup) {
+		b.exact = false
 	}
 }
 
@@ -132,12 +179,5 @@ func (m *matcher) empty() bitmap.Words {
 	m.used++
 	w = w[:len(m.live)]
 	clear(w)
-	return w
-}
-
-// full returns the next of them, with all live slots.
-func (m *matcher) full() bitmap.Words {
-	w := m.empty()
-	copy(w, m.live)
 	return w
 }

@@ -134,7 +134,9 @@ func (l *list) candidates() bitmap.Words {
 	c.publish.RLock()
 	defer c.publish.RUnlock()
 	if l.filter != nil {
-		c.bounds(m, l.filter)
+		if c.bounds(m, l.filter); len(m.may) == 0 {
+			return m.set
+		}
 		return m.may
 	}
 	m.live = c.live.Words(m.live)
