@@ -16,9 +16,10 @@
 // Invariants:
 //
 //	I1  All ways answer over one graph and one set of indexes, one thread, in turn;
-//	    of five takes of one query the shortest counts. Of a beam under which one
-//	    seems to be above the bound all are taken 20 times more, to tell what is so
-//	    from what the clock says.
+//	    of five takes of one query the shortest counts.
+//	    A search that seems to be above the bound is asked again, ten times
+//	    each way, each time after the other searches of its row: exact scans one after
+//	    another read from the caches what a scan among walks reads from memory.
 //	I2  Recall is against the exact scan, ties by distance.
 //	I3  The bound is of single queries: time under the filter in parts of the exact
 //	    scan over what matches plus the search without a filter, by the same beam.

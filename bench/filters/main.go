@@ -98,7 +98,7 @@ func head(w io.Writer) {
 		processor(), runtime.NumCPU(), runtime.GOOS, runtime.Version(), tier, time.Now().UTC().Format(time.DateOnly))
 	fmt.Fprintf(w, "µs a search, k = %d, one thread; scan: of all that matches, recall 1; the others at recall@10 %v by interpolation\n"+
 		"between beams %v, `-` where the widest is below. `chosen`: what the store does; recall and bound at ef 64 and over\n"+
-		"all beams; bound: time in parts of scan + search without a filter, query by query. Repeat it with\n\n"+
+		"all beams; bound: time in parts of scan + search without a filter, query by query; see doc.go for those above 1.2. Repeat it with\n\n"+
 		"    go run ./bench/filters -build && go run ./bench/filters\n\n", k, target, beams)
 	fmt.Fprint(w, "| set | what matches lies | s | matches | scan | walk | two hops | chosen | recall at ef 64 | least recall from ef 64 on | bound, median | 95 % | most |\n|"+strings.Repeat("---|", 13)+"\n")
 }
@@ -136,8 +136,8 @@ func verdict(w io.Writer, set string, cells []*cell) {
 			worst = max(worst, b)
 		}
 	}
-	fmt.Fprintf(w, "\n%s: the largest median of a row is %.2f; of %d single searches %d took more than %v by the best of %d takes, %d by the best of %d, the worst %.2f.\n",
-		set, middle, of, before, bound, takes, over, again, worst)
+	fmt.Fprintf(w, "\n%s: the largest median of a row is %.2f; of %d single searches %d took more than %v asked way by way, %d of them asked between the same other searches; the worst %.2f.\n",
+		set, middle, of, before, bound, over, worst)
 }
 
 func processor() string {

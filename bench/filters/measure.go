@@ -14,7 +14,7 @@ const (
 	k      = 10
 	target = 0.95 // recall at which ways are compared
 	takes  = 5
-	again  = 25  // takes of a row in which a search seems to be above the bound
+	again  = 10  // takes of a search that seems to be above the bound, each between the same others
 	bound  = 1.2 // see I3
 	walked = 0.1 // the share from which on the ordinary walk is measured: below it takes longer than anybody waits
 )
@@ -58,7 +58,7 @@ type cell struct {
 	walk, hops, chosen curve
 	plain              []float64 // µs by beam
 	bounds             []float64 // per beam and query, see I3
-	first              []float64 // the same after the first takes
+	first              []float64 // the same before those above the bound were asked again
 }
 
 // curve is a way by beam.
@@ -102,28 +102,16 @@ func (w ways) beam(ctx context.Context, c *cell, ef int, asked []question) error
 		}
 	}
 	scan, plain, chosen := &all[0], &all[1], &all[2]
-	parts := func(i int) float64 { return chosen.micros[i] / (scan.micros[i] + plain.micros[i]) }
-	over := false
 	for i := range asked {
-		c.first = append(c.first, parts(i))
-		over = over || parts(i) > bound
-	}
-	micros := map[*take][]float64{} // the curves are of as many takes in every row
-	for i := range all {
-		micros[&all[i]] = slices.Clone(all[i].micros)
-	}
-	for n := takes; over && n < again; n++ {
-		for i := range all[:3] {
-			if err := all[i].ask(ctx, ef, asked); err != nil {
+		parts := chosen.micros[i] / (scan.micros[i] + plain.micros[i])
+		c.first = append(c.first, parts)
+		if parts > bound {
+			var err error
+			if parts, err = alike(ctx, scan, plain, chosen, ef, asked, i); err != nil {
 				return err
 			}
 		}
-	}
-	for i := range asked {
-		c.bounds = append(c.bounds, parts(i))
-	}
-	for t, took := range micros {
-		t.micros = took
+		c.bounds = append(c.bounds, parts)
 	}
 	c.scan += mean(scan.micros) / float64(len(beams))
 	c.plain = append(c.plain, mean(plain.micros))
@@ -146,13 +134,7 @@ type take struct {
 func (t *take) ask(ctx context.Context, ef int, asked []question) error {
 	first := t.near == nil
 	for i, a := range asked {
-		opts := append(slices.Clone(t.opts), tarn.WithEf(ef), tarn.WithoutPayload())
-		if t.filtered {
-			opts = append(opts, tarn.WithFilter(a.filter))
-		}
-		start := time.Now()
-		near, err := t.c.Search(ctx, a.query, k, opts...)
-		micros := time.Since(start).Seconds() * 1e6
+		near, micros, err := t.one(ctx, ef, a)
 		if err != nil {
 			return err
 		}
@@ -163,6 +145,40 @@ func (t *take) ask(ctx context.Context, ef int, asked []question) error {
 		t.micros[i] = min(t.micros[i], micros)
 	}
 	return nil
+}
+
+// one asks one question.
+func (t *take) one(ctx context.Context, ef int, a question) (near []tarn.Result, micros float64, err error) {
+	opts := append(slices.Clone(t.opts), tarn.WithEf(ef), tarn.WithoutPayload())
+	if t.filtered {
+		opts = append(opts, tarn.WithFilter(a.filter))
+	}
+	start := time.Now()
+	near, err = t.c.Search(ctx, a.query, k, opts...)
+	return near, time.Since(start).Seconds() * 1e6, err
+}
+
+// alike is the bound of one question when each way finds in the caches what the other
+// questions of its row have left there, asked as the store chooses. Asked in a row,
+// exact scans find there what the scan before them has read; the one scan among walks
+// does not.
+func alike(ctx context.Context, scan, plain, chosen *take, ef int, asked []question, i int) (float64, error) {
+	best := [3]float64{math.Inf(1), math.Inf(1), math.Inf(1)}
+	for range again {
+		for j, t := range []*take{scan, plain, chosen} {
+			for n := 1; n < len(asked); n++ {
+				if _, _, err := chosen.one(ctx, ef, asked[(i+n)%len(asked)]); err != nil {
+					return 0, err
+				}
+			}
+			_, micros, err := t.one(ctx, ef, asked[i])
+			if err != nil {
+				return 0, err
+			}
+			best[j] = min(best[j], micros)
+		}
+	}
+	return best[2] / (best[0] + best[1]), nil
 }
 
 // recall is the share of what the exact answers hold, ties by distance.
