@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 
 	"github.com/tarndb/tarn/hnsw"
@@ -261,8 +262,11 @@ func (c *Collection) checkpointLoop() {
 }
 
 // afterWrite runs under the writer lock after each write.
-func (c *Collection) afterWrite() {
+func (c *Collection) afterWrite(r *record) {
 	c.index.work.broadcast()
+	if slices.ContainsFunc(r.ops, func(o op) bool { return o.isDelete() }) {
+		c.room.broadcast() // the delta is smaller, and there may be nothing left to index
+	}
 	if c.wal.Size() >= c.opts.Knobs.CheckpointBytes {
 		c.check.kick()
 	}

@@ -19,12 +19,16 @@ type maintainer struct {
 	kicked      chan struct{}
 	audited     atomic.Pointer[view] // the view whose graph was audited whole
 	cursor      uint32               // where the next partial audit begins
+	begun       *view                // the view whose whole audit has begun
+	owed        int                  // slots that are still to be audited
+	late        atomic.Int64         // slots that a rebuild inserted after it had asked for every point
 	seen        atomic.Uint64        // slots that had left the delta when the last audit began
 	deaths      atomic.Int64         // since the last repair
 	returned    atomic.Int64         // slots that an audit put back into the delta
 	lost        int                  // slots not found when a rebuild began because of them
 	outdated    *view                // whose graph a rebuild began because of its parameters
 	uncompacted atomic.Int64         // slots that the last Compact had to leave
+	gaveUp      atomic.Int64         // slots that held no point when a rebuild or Compact failed; 0: none has
 }
 
 const (
@@ -79,15 +83,13 @@ func (c *Collection) maintainGraph(hold *pin) error {
 	hold.hold(&c.clock)
 	v := c.view.Load()
 	n := v.graph.Len()
-	if !c.opts.ReadOnly && c.compactDue() {
+	if !c.opts.ReadOnly && !c.inVain() && c.compactDue() {
 		hold.release()
-		c.maintain.deaths.Store(0)
-		return c.compactItself()
+		return c.large(c.compactItself)
 	}
 	if why := c.rebuildDue(v, n); why != "" && !c.opts.ReadOnly {
 		hold.release()
-		c.maintain.deaths.Store(0)
-		return c.rebuildItself(v, why)
+		return c.large(func() error { return c.rebuildItself(v, why) })
 	}
 	if c.maintain.deaths.Load() >= int64(max(c.opts.Knobs.FewDeaths, n/repairShare)) {
 		c.maintain.deaths.Store(0)
@@ -96,6 +98,25 @@ func (c *Collection) maintainGraph(hold *pin) error {
 		}
 	}
 	return c.auditDue(hold, v, n)
+}
+
+// large does what makes a whole graph anew, and remembers when it failed.
+func (c *Collection) large(do func() error) error {
+	c.maintain.deaths.Store(0)
+	err := do()
+	c.maintain.gaveUp.Store(0)
+	if err != nil {
+		c.maintain.gaveUp.Store(c.slots.gone.Load())
+	}
+	return err
+}
+
+// inVain reports whether a rebuild or Compact failed and little has died since: what
+// ends one kicks the maintainer, who would try again and again.
+func (c *Collection) inVain() bool {
+	failed := c.maintain.gaveUp.Load()
+	change := c.slots.gone.Load() - failed
+	return failed > 0 && max(change, -change) < max(int64(c.opts.Knobs.FewDeaths), failed/repairShare)
 }
 
 // repair takes links to dead slots out of the graph.
@@ -118,7 +139,7 @@ func (c *Collection) rebuildDue(v *view, n int) string {
 	few, m := c.opts.Knobs.FewDeaths, &c.maintain
 	lost := int(v.missed.parked.Load())
 	switch {
-	case c.goneFrom(v.graph) >= max(few, n/rebuildShare, c.live.Len()/(rebuildShare-1)):
+	case !c.inVain() && c.goneFrom(v.graph) >= max(few, n/rebuildShare, c.live.Len()/(rebuildShare-1)):
 		return "a large part of the graph is dead"
 	case lost >= max(few, n/lostShare) && lost > 2*m.lost:
 		m.lost = lost // not again for as many
@@ -181,7 +202,7 @@ const auditShare = 2
 
 // auditDue audits a graph whole when it was loaded or swapped, and a part of it in
 // turn when it has grown. What is put back is linked by the indexer, which asks
-// for the next audit when it is done.
+// for the next audit when it is done. What an audit that gives way leaves is owed.
 func (c *Collection) auditDue(hold *pin, v *view, n int) error {
 	m := &c.maintain
 	done := c.index.done.Load()
@@ -189,46 +210,45 @@ func (c *Collection) auditDue(hold *pin, v *view, n int) error {
 	if grown > 0 {
 		c.retryParked(v)
 	}
-	if m.audited.Load() == v && grown*auditShare < n {
-		_, err := c.audit(hold, v, grown*auditShare)
-		return err
+	m.owed += (grown + int(m.late.Swap(0))) * auditShare
+	if m.audited.Load() != v && m.begun != v || m.owed >= n {
+		m.begun, m.cursor, m.owed = v, 0, n
 	}
-	m.cursor = 0
-	whole, err := c.audit(hold, v, n)
-	if whole {
+	var err error
+	if m.owed, err = c.audit(hold, v, m.owed); err == nil && m.owed == 0 && m.audited.Load() != v {
 		m.audited.Store(v)
 	}
 	return err
 }
 
 // audit asks the graph for some of its live slots. What it does not find goes back
-// into the delta at once (I2); the indexer links it anew. It is not whole if there
-// is something better to do: many points have died.
-func (c *Collection) audit(hold *pin, v *view, budget int) (whole bool, err error) {
+// into the delta at once (I2); the indexer links it anew. Some are left if there is
+// something better to do: many points have died.
+func (c *Collection) audit(hold *pin, v *view, budget int) (left int, err error) {
 	if _, ok := v.graph.(linker); !ok {
-		return true, nil
+		return 0, nil
 	}
 	many := int64(max(c.opts.Knobs.FewDeaths, v.graph.Len()/repairShare))
 	for budget > 0 {
 		if c.rebuild.running.Load() {
-			return false, nil // of a graph that will be replaced; if it is not, the next audit goes on here
+			return budget, nil // of a graph that will be replaced; if it is not, the next audit goes on here
 		}
 		if c.maintain.deaths.Load() >= many {
 			c.maintain.kick()
-			return false, nil
+			return budget, nil
 		}
 		hold.hold(&c.clock) // what dies from now on stays; unless v was swapped nothing of it was given away
 		slots := c.auditUnit(v, &c.maintain.cursor)
 		if len(slots) == 0 {
 			c.maintain.cursor = 0
-			return true, nil
+			return 0, nil
 		}
 		budget -= len(slots)
 		if err := c.auditSlots(v, slots); err != nil {
-			return false, err
+			return budget, err
 		}
 	}
-	return true, nil
+	return 0, nil
 }
 
 // auditSlots asks for a few slots. A fault in a mapped file must not keep the place

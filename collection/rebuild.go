@@ -126,7 +126,12 @@ func (c *Collection) fill(ctx context.Context, next engine, ef int) (lost *bitma
 	if err := c.crewDo(ctx, "asking for every point", c.heldBy(next), each(c.linked)); err != nil {
 		return nil, err
 	}
-	return lost, c.catchUp(ctx, next, each(c.insert))
+	asked := next.Len()
+	if err := c.catchUp(ctx, next, each(c.insert)); err != nil {
+		return nil, err
+	}
+	c.maintain.late.Add(int64(next.Len() - asked)) // they may have pushed out others
+	return lost, nil
 }
 
 // catchUp inserts what a graph lacks, in rounds, until that is little. If a round

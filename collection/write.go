@@ -195,7 +195,7 @@ func (c *Collection) logAndApply(w *write) error {
 		return c.fail(fmt.Errorf("%w: the log has the write, it could not be published: %w", vfs.ErrFailed, err))
 	}
 	c.hook("write: after publication")
-	c.afterWrite()
+	c.afterWrite(&w.record)
 	return nil
 }
 
