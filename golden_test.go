@@ -102,8 +102,10 @@ func makeGolden(t *testing.T, path string) *tarn.DB {
 	require.NoError(t, keys.Upsert(ctx, named[:40]...))
 	_, err = keys.DeleteKeys(ctx, named[7].Key)
 	require.NoError(t, err)
-	indexed(t, ids)
-	indexed(t, keys)
+	for _, c := range []*tarn.Collection{ids, keys} {
+		indexed(t, c)
+		eventually(t, "the graph holds all points", func() bool { return c.Stats().InDelta == 0 })
+	}
 	require.NoError(t, db.Close()) // checkpoint, graph, field indexes
 
 	db, err = tarn.Open(path, tarn.WithKnobs(goldenKnobs))
