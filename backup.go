@@ -265,7 +265,7 @@ func restoreCollection(ctx context.Context, home vfs.FS, name string, in *archiv
 	if err != nil {
 		return 0, err
 	}
-	r, err := collection.Restore(ctx, dir, in, newUUID(), DefaultMaxDim)
+	r, err := collection.Restore(ctx, dir, in, newUUID())
 	return r.Live, errors.Join(err, dir.Close())
 }
 

@@ -121,7 +121,7 @@ func (db *DB) openCollection(name string) (*Collection, error) {
 	}
 	c, err := collection.Open(collection.Options{
 		Name: name, FS: dir, ReadOnly: db.opts.ReadOnly, Logger: db.opts.Logger,
-		MaxDim: db.opts.MaxDim, MaxPayload: db.opts.MaxPayload, MaxK: db.opts.MaxK,
+		MaxPayload: db.opts.MaxPayload, MaxK: db.opts.MaxK,
 		Knobs: db.opts.knobs,
 	})
 	if err != nil {

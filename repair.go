@@ -188,7 +188,7 @@ func inspectCollection(ctx context.Context, home vfs.FS, name string, r *Repaire
 	}
 	c, err := collection.Open(collection.Options{
 		Name: name, FS: dir, ReadOnly: true, Logger: slog.New(slog.DiscardHandler),
-		MaxDim: DefaultMaxDim, MaxPayload: DefaultMaxPayload, MaxK: DefaultMaxK,
+		MaxPayload: DefaultMaxPayload, MaxK: DefaultMaxK,
 	})
 	if errors.Is(err, ErrVersion) {
 		return false, err // it is newer, not damaged
@@ -239,7 +239,7 @@ func salvageTo(ctx context.Context, home vfs.FS, name, tmp string, found func(co
 		close(p.blocks)
 		done <- err
 	}()
-	_, err = collection.Restore(ctx, to, p, newUUID(), 1<<24)
+	_, err = collection.Restore(ctx, to, p, newUUID())
 	cancel()
 	if e := <-done; e != nil && (err == nil || !errors.Is(e, context.Canceled)) {
 		err = e // what Restore says follows from it, unless Restore ended first

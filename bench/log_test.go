@@ -28,7 +28,7 @@ func newPaused(b *testing.B, mode collection.WriteMode, segment int64) *collecti
 	dir, err := vfs.CreateOS(filepath.Join(b.TempDir(), "collection"))
 	require.NoError(b, err)
 	require.NoError(b, collection.Create(dir, collection.Config{Dim: logDim, WriteMode: mode}, [16]byte{1}))
-	c, err := collection.Open(collection.Options{Name: "bench", FS: dir, MaxDim: logDim, MaxPayload: 1 << 20, MaxK: 100,
+	c, err := collection.Open(collection.Options{Name: "bench", FS: dir, MaxPayload: 1 << 20, MaxK: 100,
 		Knobs: collection.Knobs{PauseIndexer: true, LogSegment: segment}})
 	require.NoError(b, err)
 	b.Cleanup(func() { require.NoError(b, c.Close()) })

@@ -88,7 +88,7 @@ func sustainStream(b *testing.B, s *data.Set, n int) (_ *growth, rebuilds int64)
 	require.NoError(b, err)
 	streaming := tarn.StreamingConfig{BufferSize: 2 * piece}.WithDefaults() // what waits there is not measured
 	require.NoError(b, collection.Create(dir, collection.Config{Dim: s.Dim(), Metric: s.Metric, Streaming: &streaming}, [16]byte{1}))
-	c, err := collection.Open(collection.Options{Name: "bench", FS: dir, MaxDim: s.Dim(), MaxPayload: 1 << 20, MaxK: 100,
+	c, err := collection.Open(collection.Options{Name: "bench", FS: dir, MaxPayload: 1 << 20, MaxK: 100,
 		Knobs: collection.Knobs{DeltaLimit: limitOf(n)}})
 	require.NoError(b, err)
 	defer func() { require.NoError(b, c.Close()) }()

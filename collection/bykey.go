@@ -47,9 +47,6 @@ func (c *Collection) DeleteKeys(ctx context.Context, keys ...string) (deleted in
 	if err := c.wantKeys(); err != nil {
 		return 0, c.wrap(err)
 	}
-	if len(keys) == 0 {
-		return 0, c.wrap(ctx.Err())
-	}
 	ops := make([]op, len(keys))
 	for i, key := range keys {
 		if err := checkKey(key); err != nil {

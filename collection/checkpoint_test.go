@@ -15,7 +15,7 @@ func openMem(t testing.TB, disk *vfs.Mem, k Knobs) *Collection {
 	if _, err := disk.Stat(metaName); isNotExist(err) {
 		require.NoError(t, Create(disk, Config{Dim: 4}, [16]byte{1}))
 	}
-	c, err := Open(Options{Name: "test", FS: disk, MaxDim: 100, MaxPayload: 1000, MaxK: 100, Knobs: k})
+	c, err := Open(Options{Name: "test", FS: disk, MaxPayload: 1000, MaxK: 100, Knobs: k})
 	require.NoError(t, err)
 	return c
 }

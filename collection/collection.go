@@ -21,8 +21,7 @@ type Options struct {
 	FS         vfs.FS       // the collection's folder; Close closes it
 	ReadOnly   bool         // write no byte; the log is replayed in memory
 	Logger     *slog.Logger // nil: none
-	MaxDim     int
-	MaxPayload int // bytes of one payload as JSON
+	MaxPayload int          // bytes of one payload as JSON
 	MaxK       int
 	Knobs      Knobs
 }

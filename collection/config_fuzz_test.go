@@ -16,14 +16,14 @@ func FuzzDecodeConfig(f *testing.F) {
 	f.Add([]byte(`{"version":2}`))
 	f.Add([]byte(`{"version":1,"dim":-1}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		c, err := decodeConfig(data, 100)
+		c, err := decodeConfig(data)
 		if err != nil {
 			require.True(t, errors.Is(err, codec.ErrCorrupt) || errors.Is(err, codec.ErrVersion), "%v", err)
 			return
 		}
 		again, err := encodeConfig(c)
 		require.NoError(t, err)
-		back, err := decodeConfig(again, 100)
+		back, err := decodeConfig(again)
 		require.NoError(t, err)
 		require.Equal(t, c, back)
 	})

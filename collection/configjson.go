@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/tarndb/tarn/internal/codec"
+	"github.com/tarndb/tarn/internal/vecfile"
 )
 
 // configJSON is the stored form of a Config: wire format, version 1.
@@ -45,7 +46,9 @@ func encodeConfig(c Config) ([]byte, error) {
 	})
 }
 
-func decodeConfig(data []byte, maxDim int) (Config, error) {
+// decodeConfig reads a stored configuration. Its dimension may be above what a new
+// collection is allowed, not above what the slot files can say.
+func decodeConfig(data []byte) (Config, error) {
 	var j configJSON
 	if err := json.Unmarshal(data, &j); err != nil {
 		return Config{}, fmt.Errorf("stored configuration: %w: %w", codec.ErrCorrupt, err)
@@ -67,7 +70,7 @@ func decodeConfig(data []byte, maxDim int) (Config, error) {
 		Streaming: j.Streaming,
 		Fields:    j.Fields,
 	}
-	if err := c.Validate(max(maxDim, c.Dim)); err != nil {
+	if err := c.Validate(vecfile.MaxDim); err != nil {
 		return Config{}, fmt.Errorf("stored configuration: %w: %w", codec.ErrCorrupt, err)
 	}
 	return c, nil

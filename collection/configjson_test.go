@@ -14,13 +14,13 @@ import (
 func TestE12_AKindThatNobodyKnowsIsAnError(t *testing.T) {
 	sound, err := encodeConfig(Config{Dim: 3})
 	require.NoError(t, err)
-	_, err = decodeConfig(sound, 100)
+	_, err = decodeConfig(sound)
 	require.NoError(t, err)
 	for field, name := range map[string]string{"Metric": "metric", "Keys": "keys", "WriteMode": "write_mode", "Engine": "engine"} {
 		word := regexp.MustCompile(`"` + name + `":"[^"]*"`)
 		require.True(t, word.Match(sound), name)
 		for _, unknown := range []string{"hamming", "", "L2 ", "0"} {
-			_, err := decodeConfig(word.ReplaceAll(sound, []byte(`"`+name+`":"`+unknown+`"`)), 100)
+			_, err := decodeConfig(word.ReplaceAll(sound, []byte(`"`+name+`":"`+unknown+`"`)))
 			require.ErrorIs(t, err, codec.ErrCorrupt, field)
 			require.ErrorContains(t, err, field)
 		}

@@ -112,7 +112,7 @@ func (c *Collection) openFiles() error {
 	if err != nil {
 		return err
 	}
-	if c.config, err = decodeConfig(data, c.opts.MaxDim); err != nil {
+	if c.config, err = decodeConfig(data); err != nil {
 		return err
 	}
 	c.ef.Store(int64(c.config.Index.EfSearch))

@@ -173,14 +173,14 @@ func TestAStoredConfigurationComesBackAndDamageIsSaid(t *testing.T) {
 	c := Config{Dim: 3, Metric: Dot, WriteMode: WriteStreaming, Index: IndexConfig{Engine: EngineCoder, M: 8, EfSearch: 9}, Streaming: &s}
 	data, err := encodeConfig(c)
 	require.NoError(t, err)
-	got, err := decodeConfig(data, 10)
+	got, err := decodeConfig(data)
 	require.NoError(t, err)
 	require.Equal(t, c, got)
 	for _, bad := range []string{"", "{}", `{"version":1,"dim":3,"metric":"l3","keys":"uint64","write_mode":"api","index":{"engine":"native"}}`} {
-		_, err := decodeConfig([]byte(bad), 10)
+		_, err := decodeConfig([]byte(bad))
 		require.Error(t, err, bad)
 	}
-	_, err = decodeConfig([]byte(`{"version":2}`), 10)
+	_, err = decodeConfig([]byte(`{"version":2}`))
 	require.ErrorContains(t, err, "version")
 }
 

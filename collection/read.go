@@ -11,7 +11,7 @@ import (
 
 // Get returns the point with id, or ErrNotFound. Its vector has the bits that were
 // written.
-func (c *Collection) Get(ctx context.Context, id uint64) (Point, error) {
+func (c *Collection) Get(ctx context.Context, id uint64) (p Point, err error) {
 	if err := c.gate.enter(); err != nil {
 		return Point{}, c.wrap(err)
 	}
@@ -19,7 +19,11 @@ func (c *Collection) Get(ctx context.Context, id uint64) (Point, error) {
 	if err := errors.Join(ctx.Err(), c.wantIDs()); err != nil {
 		return Point{}, c.wrap(err)
 	}
-	return c.current(ctx, id)
+	err = guard(func() error {
+		p, err = c.get(id)
+		return err
+	})
+	return p, c.wrap(err)
 }
 
 func (c *Collection) get(id uint64) (Point, error) {
@@ -50,22 +54,6 @@ func (c *Collection) slotOf(id uint64) (uint32, error) {
 	c.publish.RLock()
 	defer c.publish.RUnlock()
 	return c.ids.get(id), c.ids.err()
-}
-
-// current returns the point with an id as it is now.
-func (c *Collection) current(ctx context.Context, id uint64) (p Point, err error) {
-	if err := c.gate.enter(); err != nil {
-		return Point{}, c.wrap(err)
-	}
-	defer c.gate.leave()
-	if err := ctx.Err(); err != nil {
-		return Point{}, c.wrap(err)
-	}
-	err = guard(func() error {
-		p, err = c.get(id)
-		return err
-	})
-	return p, c.wrap(err)
 }
 
 // guard turns a fault in a mapped file into ErrCorrupt. What fn locks it must not

@@ -34,18 +34,17 @@ type Restored struct {
 //	config ──> meta.db          rows ──> slot files, codes made anew ─┐
 //	graph  ──> graph-1.snap            └> payloads ──> meta.db       ├──> checkpoint
 //	moment ──> a log that begins behind it                           ┘
-func Restore(ctx context.Context, fs vfs.FS, in BlockReader, uuid [16]byte, maxDim int) (Restored, error) {
-	r := &restore{fs: fs, in: in, uuid: uuid, maxDim: maxDim, live: &bitmap.Set{}, positions: map[string]uint64{}, payloads: map[uint32][]byte{}, keys: map[string]uint64{}, syncing: make(chan struct{}, 1)}
+func Restore(ctx context.Context, fs vfs.FS, in BlockReader, uuid [16]byte) (Restored, error) {
+	r := &restore{fs: fs, in: in, uuid: uuid, live: &bitmap.Set{}, positions: map[string]uint64{}, payloads: map[uint32][]byte{}, keys: map[string]uint64{}, syncing: make(chan struct{}, 1)}
 	err := r.run(ctx)
 	err = errors.Join(err, r.close())
 	return Restored{Live: r.live.Len(), LSN: r.moment.lsn}, err
 }
 
 type restore struct {
-	fs     vfs.FS
-	in     BlockReader
-	uuid   [16]byte // of the new collection
-	maxDim int
+	fs   vfs.FS
+	in   BlockReader
+	uuid [16]byte // of the new collection
 
 	from      [16]byte // uuid of the collection that was backed up
 	config    Config
@@ -148,11 +147,8 @@ func (r *restore) begin(data []byte) (err error) {
 	if v != archiveVersion {
 		return fmt.Errorf("backup: %w: of version %d, this program reads %d", codec.ErrVersion, v, archiveVersion)
 	}
-	if r.config, err = decodeConfig(r.stored, r.maxDim); err != nil {
+	if r.config, err = decodeConfig(r.stored); err != nil {
 		return err
-	}
-	if r.config.Dim > vecfile.MaxDim {
-		return fmt.Errorf("backup: %w: %d dimensions", codec.ErrCorrupt, r.config.Dim)
 	}
 	for _, dir := range []string{slotName, walName} {
 		if err := r.fs.Mkdir(dir); err != nil {

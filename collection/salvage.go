@@ -162,7 +162,7 @@ func (s *salvage) readTables() error {
 	if err != nil {
 		return err
 	}
-	if s.config, err = decodeConfig(data, 1<<24); err != nil {
+	if s.config, err = decodeConfig(data); err != nil {
 		return err
 	}
 	if s.ck, err = s.meta.Checkpoint(); err != nil {

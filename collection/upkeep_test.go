@@ -16,7 +16,7 @@ import (
 func newTestCollection(t *testing.T, fs vfs.FS, k Knobs) *Collection {
 	t.Helper()
 	require.NoError(t, Create(fs, Config{Dim: 8}, [16]byte{1}))
-	c, err := Open(Options{Name: "test", FS: fs, MaxDim: 8, MaxPayload: 1 << 10, MaxK: 100, Knobs: k})
+	c, err := Open(Options{Name: "test", FS: fs, MaxPayload: 1 << 10, MaxK: 100, Knobs: k})
 	require.NoError(t, err)
 	t.Cleanup(func() { c.Close() })
 	return c

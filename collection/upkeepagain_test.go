@@ -74,15 +74,16 @@ func TestI2_AnAuditThatGaveWayToARebuildIsMadeUpForWhenThatFails(t *testing.T) {
 	untilTrue(t, "what the graph does not find is in the delta", func() bool { return v.delta.Has(7) })
 }
 
+// TestI2_WhatARebuildInsertsAfterItsAuditIsFollowedByAnother has an indexer that stands
+// still: what it inserts into the old graph would ask for an audit of the new one.
 func TestI2_WhatARebuildInsertsAfterItsAuditIsFollowedByAnother(t *testing.T) {
 	var late func()
-	c := newTestCollection(t, tempFS(t), Knobs{ExactThreshold: -1, FewDeaths: 1 << 30, Hook: func(step string) {
+	c := newTestCollection(t, tempFS(t), Knobs{ExactThreshold: -1, FewDeaths: 1 << 30, PauseIndexer: true, Hook: func(step string) {
 		if step == "rebuild: before audit" {
 			late()
 		}
 	}})
 	require.NoError(t, c.Upsert(t.Context(), randomPoints(1, 0, 300)...))
-	untilTrue(t, "the delta is empty", func() bool { return c.Stats().InDelta == 0 })
 	late = func() { _ = c.Upsert(context.Background(), randomPoints(2, 1000, 400)...) }
 	next, err := c.newEngine(c.Config().Index)
 	require.NoError(t, err)
@@ -157,7 +158,7 @@ func TestARebuildThatFailsIsNotTriedAgainAtOnce(t *testing.T) {
 		if entries, _ := os.ReadDir(dir); len(entries) == 0 {
 			require.NoError(t, Create(fs, Config{Dim: 8}, [16]byte{1}))
 		}
-		c, err := Open(Options{Name: "test", FS: fs, MaxDim: 8, MaxPayload: 1 << 10, MaxK: 100, Knobs: k})
+		c, err := Open(Options{Name: "test", FS: fs, MaxPayload: 1 << 10, MaxK: 100, Knobs: k})
 		require.NoError(t, err)
 		t.Cleanup(func() { c.Close() })
 		return c
@@ -188,4 +189,61 @@ func TestARebuildThatFailsIsNotTriedAgainAtOnce(t *testing.T) {
 	require.ErrorIs(t, c.failed(), codec.ErrCorrupt)
 	require.ErrorContains(t, *c.untold.Load(), "rebuild: ")
 	require.EqualValues(t, 1, rounds.Load())
+}
+
+// TestI3_ASwapWaitsForAPublicationUnderWay stands for a writer who has loaded the view:
+// what he adds to its delta after the swap nobody would see.
+func TestI3_ASwapWaitsForAPublicationUnderWay(t *testing.T) {
+	c := newTestCollection(t, tempFS(t), Knobs{ExactThreshold: -1, NoBackground: true, PauseIndexer: true})
+	before := c.view.Load()
+	next, err := c.newEngine(c.Config().Index)
+	require.NoError(t, err)
+	c.publish.RLock()
+	swapped := make(chan struct{})
+	go func() {
+		c.publishGraph(next, nil, c.config.Index)
+		close(swapped)
+	}()
+	untilTrue(t, "it waits for the lock, or does not", func() bool {
+		if c.view.Load() != before {
+			return true
+		}
+		free := c.publish.TryRLock()
+		if free {
+			c.publish.RUnlock()
+		}
+		return !free
+	})
+	require.Same(t, before, c.view.Load())
+	c.publish.RUnlock()
+	<-swapped
+	require.NotSame(t, before, c.view.Load())
+}
+
+// TestI6_WhatTheNamedGraphFileHoldsIsNotWrittenAgain has no room for the file of a new
+// graph: the checkpoints after the rebuild name the old one, which after a crash would
+// lead over its slots.
+func TestI6_WhatTheNamedGraphFileHoldsIsNotWrittenAgain(t *testing.T) {
+	var full atomic.Bool
+	noSpace := &vfs.Fault{Ops: []vfs.Op{vfs.OpCreate}, Glob: "graph-*.snap.tmp", When: func(vfs.Call) bool { return full.Load() }, Err: vfs.ErrNoSpace}
+	c := newTestCollection(t, vfs.NewInject(tempFS(t), noSpace), Knobs{ExactThreshold: -1, NoBackground: true})
+	require.NoError(t, c.Upsert(t.Context(), randomPoints(1, 0, 300)...))
+	untilTrue(t, "the delta is empty", func() bool { return c.Stats().InDelta == 0 })
+	require.NoError(t, c.checkpoint(t.Context(), true))
+	_, err := c.Delete(t.Context(), ids(0, 100)...)
+	require.NoError(t, err)
+	full.Store(true)
+	require.ErrorIs(t, c.Rebuild(t.Context(), IndexConfig{}), vfs.ErrNoSpace)
+	require.EqualValues(t, 1, c.Stats().Rebuilds)
+	require.NoError(t, c.Checkpoint(t.Context()))
+	require.NoError(t, c.Upsert(t.Context(), randomPoints(2, 1000, 100)...))
+	require.EqualValues(t, 100, c.slots.gone.Load(), "none was given to a new point")
+	full.Store(false)
+	next := 2000
+	untilTrue(t, "now they are, unless an indexer looks at them", func() bool {
+		next++
+		require.NoError(t, c.checkpoint(t.Context(), true))
+		require.NoError(t, c.Upsert(t.Context(), randomPoints(3, next, 1)...))
+		return c.slots.gone.Load() < 100
+	})
 }

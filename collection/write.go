@@ -21,10 +21,7 @@ func (c *Collection) Upsert(ctx context.Context, points ...Point) error {
 	}
 	defer c.gate.leave()
 	ops, err := c.newOps(points)
-	if err == nil && len(ops) == 0 {
-		err = ctx.Err()
-	}
-	if err != nil || len(ops) == 0 {
+	if err != nil {
 		return c.wrap(err)
 	}
 	return c.wrap(c.writeAPI(ctx, &write{record: record{ops: ops}}))
@@ -38,9 +35,6 @@ func (c *Collection) Delete(ctx context.Context, ids ...uint64) (deleted int, er
 	defer c.gate.leave()
 	if err := c.wantIDs(); err != nil {
 		return 0, c.wrap(err)
-	}
-	if len(ids) == 0 {
-		return 0, c.wrap(ctx.Err())
 	}
 	ops := make([]op, len(ids))
 	for i, id := range ids {
@@ -74,8 +68,11 @@ type write struct {
 }
 
 // writeAPI is a write by a call: after what a stream accepted for the same ids,
-// and acknowledged as WriteMode says.
+// and acknowledged as WriteMode says. Of nothing there is nothing to write.
 func (c *Collection) writeAPI(ctx context.Context, w *write) error {
+	if len(w.ops) == 0 && w.decide == nil {
+		return ctx.Err()
+	}
 	if err := c.stream.before(ctx, w.ops); err != nil {
 		return err
 	}

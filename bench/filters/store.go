@@ -157,7 +157,7 @@ func open(dir string, k collection.Knobs) (*tarn.Collection, error) {
 		return nil, err
 	}
 	c, err := collection.Open(collection.Options{
-		Name: name, FS: fs, ReadOnly: true, MaxDim: tarn.DefaultMaxDim, MaxPayload: tarn.DefaultMaxPayload, MaxK: tarn.DefaultMaxK, Knobs: k,
+		Name: name, FS: fs, ReadOnly: true, MaxPayload: tarn.DefaultMaxPayload, MaxK: tarn.DefaultMaxK, Knobs: k,
 	})
 	if err != nil {
 		return nil, err
