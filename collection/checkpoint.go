@@ -220,14 +220,29 @@ func (c *Collection) commitCheckpoint(ctx context.Context, named snapshotFile) (
 	return nil
 }
 
-// reclaim frees the dead slots that may be written again (I6).
+// reclaim frees the dead slots that may be written again (I6). The checkpoint lock is
+// held.
 func (c *Collection) reclaim() {
+	slots := c.outOfUse()
+	if len(slots) == 0 {
+		return
+	}
+	c.hook("reclaim: before forgetting")
+	c.forget(slots)
+	c.writer <- struct{}{}
+	defer c.unlockWriter()
+	c.slots.release(slots)
+	c.check.dropped = append(c.check.dropped, slots...)
+}
+
+// outOfUse takes the slots that nothing will look at any more from those that are dead.
+func (c *Collection) outOfUse() []uint32 {
 	k := &c.check
 	c.writer <- struct{}{}
 	defer c.unlockWriter()
 	g := c.view.Load().graph
 	if c.rebuild.running.Load() || k.named.name != "" && k.named.graph != g {
-		return
+		return nil
 	}
 	if k.reclaimed != g {
 		// A search that began before the swap may still walk the old graph, which
@@ -236,14 +251,13 @@ func (c *Collection) reclaim() {
 		k.reclaimed = g
 	}
 	in, oldest := g.InGraph(), c.pins.oldest()
-	freed := c.slots.reclaim(func(d deadSlot) bool {
+	slots := c.slots.reclaim(func(d deadSlot) bool {
 		return d.died <= oldest && !k.live.Has(d.slot) && !in.Has(d.slot)
 	})
-	for _, slot := range freed {
+	for _, slot := range slots {
 		c.payloads.drop(slot)
 	}
-	c.forget(freed)
-	k.dropped = append(k.dropped, freed...)
+	return slots
 }
 
 // checkpointLoop writes checkpoints when the log has grown or somebody asks.

@@ -1,6 +1,7 @@
 package collection
 
 import (
+	"bufio"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -33,8 +34,8 @@ const (
 
 var fieldsMagic = [8]byte{'T', 'A', 'R', 'N', 'F', 'L', 'D', '\n'}
 
-// encodePiece is how many entries are encoded under one hold of the lock.
-const encodePiece = 512
+// entriesPerPiece is how many entries are encoded under one hold of the lock.
+const entriesPerPiece = 512
 
 // fieldsDue reports whether fields.idx is old enough to be worth a new one.
 func (c *Collection) fieldsDue(wanted bool) bool {
@@ -61,27 +62,60 @@ func (c *Collection) saveFields() error {
 // checkpoint lock is held: none of its slots is written again meanwhile.
 func (c *Collection) writeFields() error {
 	changes := c.fields.changes.Load()
-	keep := attr.SetOf(c.check.live.Words(nil))
-	data := codec.Header{Magic: fieldsMagic, Version: fieldsVersion, UUID: c.uuid}.AppendTo(nil)
-	data = binary.LittleEndian.AppendUint64(data, c.check.lsn.Load())
-	data = attr.AppendSlots(data, keep)
-	at := len(data)
-	data = binary.LittleEndian.AppendUint32(data, 0)
-	n := uint32(0)
-	for _, f := range c.readyFields() {
-		data = binary.AppendUvarint(data, uint64(len(f.path)))
-		data = append(data, f.path...)
-		data = c.encodeField(data, f, keep)
-		n++
+	f, err := vfs.AtomicFile(c.fs, fieldsName, func(f vfs.File) error {
+		w := &summed{w: bufio.NewWriterSize(&offsetWriter{f: f}, 1<<20)}
+		if err := c.encodeFields(w); err != nil {
+			return err
+		}
+		c.hook("fields: before write")
+		return w.end()
+	})
+	if err != nil {
+		return err
 	}
-	binary.LittleEndian.PutUint32(data[at:], n)
-	data = binary.LittleEndian.AppendUint32(data, codec.CRC(data))
-	c.hook("fields: before write")
-	if err := vfs.AtomicWrite(c.fs, fieldsName, data); err != nil {
+	if err := f.Close(); err != nil {
 		return err
 	}
 	c.fields.changes.Add(-changes)
 	return nil
+}
+
+// summed writes on, and at the end the checksum of all that was written.
+type summed struct {
+	w   *bufio.Writer
+	sum uint32
+}
+
+func (s *summed) Write(p []byte) (int, error) {
+	s.sum = codec.CRCUpdate(s.sum, p)
+	return s.w.Write(p)
+}
+
+func (s *summed) end() error {
+	if _, err := s.w.Write(binary.LittleEndian.AppendUint32(nil, s.sum)); err != nil {
+		return err
+	}
+	return s.w.Flush()
+}
+
+func (c *Collection) encodeFields(w io.Writer) error {
+	keep := attr.SetOf(c.check.live.Words(nil))
+	list := c.readyFields()
+	data := codec.Header{Magic: fieldsMagic, Version: fieldsVersion, UUID: c.uuid}.AppendTo(nil)
+	data = binary.LittleEndian.AppendUint64(data, c.check.lsn.Load())
+	data = attr.AppendSlots(data, keep)
+	data = binary.LittleEndian.AppendUint32(data, uint32(len(list)))
+	_, err := w.Write(data)
+	for _, f := range list {
+		data = append(binary.AppendUvarint(data[:0], uint64(len(f.path))), f.path...)
+		var at attr.Place
+		for more := err == nil; more; {
+			data, more = c.encodePiece(data, f, &at, keep)
+			_, err = w.Write(data)
+			data, more = data[:0], more && err == nil
+		}
+	}
+	return err
 }
 
 func (c *Collection) readyFields() []*field {
@@ -96,16 +130,12 @@ func (c *Collection) readyFields() []*field {
 	return list
 }
 
-// encodeField encodes an index piece by piece. What is added between two pieces is
-// of slots that are not kept.
-func (c *Collection) encodeField(data []byte, f *field, keep *roaring.Bitmap) []byte {
-	var at attr.Place
-	for more := true; more; {
-		c.publish.RLock()
-		data, more = f.index.Encode(data, &at, encodePiece, keep)
-		c.publish.RUnlock()
-	}
-	return data
+// encodePiece encodes a piece of an index. What is added between two pieces is of
+// slots that are not kept.
+func (c *Collection) encodePiece(data []byte, f *field, at *attr.Place, keep *roaring.Bitmap) ([]byte, bool) {
+	c.publish.RLock()
+	defer c.publish.RUnlock()
+	return f.index.Encode(data, at, entriesPerPiece, keep)
 }
 
 // parseFields checks the file and returns a cursor behind its slots.

@@ -111,22 +111,27 @@ func (x *fields) add(slot uint32, payload []byte) {
 	x.changes.Add(1)
 }
 
-// forget takes slots out that may be written again.
+// forgetPiece is about how many values of an index are looked at under one hold of the
+// publication lock, some 30 µs.
+const forgetPiece = 4096
+
+// forget takes slots out that may be written again soon: that goes over all values.
+// Writes and searches go on, and none of them is concerned with slots that died long ago.
 func (c *Collection) forget(slots []uint32) {
-	if len(slots) == 0 {
+	c.publish.RLock()
+	list := slices.Clone(c.fields.list)
+	c.publish.RUnlock()
+	if len(list) == 0 || len(slots) == 0 {
 		return
 	}
-	c.publish.Lock()
-	defer c.publish.Unlock()
-	if len(c.fields.list) == 0 {
-		return
-	}
-	gone := make(bitmap.Words, slices.Max(slots)>>6+1)
-	for _, slot := range slots {
-		gone.Add(slot)
-	}
-	for _, f := range c.fields.list {
-		f.index.Remove(gone)
+	gone := bitmap.WordsOf(slots)
+	for _, f := range list {
+		for r, more := attr.NewRemoval(gone), true; more; {
+			c.publish.Lock()
+			more = f.index.Remove(r, forgetPiece) // one that comes into its place has no more of them
+			c.publish.Unlock()
+			c.hook("fields: between pieces")
+		}
 	}
 }
 

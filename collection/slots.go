@@ -71,22 +71,24 @@ func (a *allocator) holdBack(now uint64) {
 	}
 }
 
-// reclaim moves dead slots that may be written again to the free ones and returns
-// them.
+// reclaim returns the dead slots that may be written again, and no longer knows them:
+// release must follow.
 func (a *allocator) reclaim(reusable func(d deadSlot) bool) []uint32 {
-	var freed []uint32
+	var slots []uint32
 	a.dead = slices.DeleteFunc(a.dead, func(d deadSlot) bool {
 		if !reusable(d) {
 			return false
 		}
-		freed = append(freed, d.slot)
+		slots = append(slots, d.slot)
 		return true
 	})
-	if len(freed) > 0 {
-		a.free = append(a.free, freed...)
-		a.sortFree()
-	}
-	return freed
+	return slots
+}
+
+// release makes slots that reclaim returned free.
+func (a *allocator) release(slots []uint32) {
+	a.free = append(a.free, slots...)
+	a.sortFree()
 }
 
 func (a *allocator) sortFree() {

@@ -17,9 +17,59 @@ type dict[K comparable] struct {
 	blocks  []*block[K]
 }
 
+// block is a piece of a dict. Most values of a field that has many have one slot
+// each, so what more there may be is kept apart.
 type block[K comparable] struct {
-	keys  []K
-	slots []slots
+	keys []K
+	ones []uint32
+	more []*group // nil: no key has more than one slot
+}
+
+// at returns the slots of key i.
+func (x *block[K]) at(i int) slots {
+	s := slots{one: x.ones[i]}
+	if x.more != nil {
+		s.more = x.more[i]
+	}
+	return s
+}
+
+// set makes s the slots of key i.
+func (x *block[K]) set(i int, s slots) {
+	x.ones[i] = s.one
+	if x.more == nil && s.more != nil {
+		x.more = make([]*group, len(x.keys), cap(x.keys))
+	}
+	if x.more != nil {
+		x.more[i] = s.more
+	}
+}
+
+func (x *block[K]) insert(i int, key K, slot uint32) {
+	x.keys = slices.Insert(x.keys, i, key)
+	x.ones = slices.Insert(x.ones, i, slot)
+	if x.more != nil {
+		x.more = slices.Insert(x.more, i, nil)
+	}
+}
+
+// cut takes out the keys from i on and below j.
+func (x *block[K]) cut(i, j int) {
+	x.keys = slices.Delete(x.keys, i, j)
+	x.ones = slices.Delete(x.ones, i, j)
+	if x.more != nil {
+		x.more = slices.Delete(x.more, i, j)
+	}
+}
+
+// split moves the keys from i on into a block of their own.
+func (x *block[K]) split(i int) *block[K] {
+	y := &block[K]{keys: slices.Clone(x.keys[i:]), ones: slices.Clone(x.ones[i:])}
+	if x.more != nil && slices.ContainsFunc(x.more[i:], func(g *group) bool { return g != nil }) {
+		y.more = slices.Clone(x.more[i:])
+	}
+	x.cut(i, len(x.keys))
+	return y
 }
 
 // find returns where key is, or would be.
@@ -35,25 +85,26 @@ func (d *dict[K]) find(key K) (b, i int, found bool) {
 	return b, i, found
 }
 
-func (d *dict[K]) get(key K) *slots {
+func (d *dict[K]) get(key K) (s slots, ok bool) {
 	if b, i, found := d.find(key); found {
-		return &d.blocks[b].slots[i]
+		return d.blocks[b].at(i), true
 	}
-	return nil
+	return slots{}, false
 }
 
 func (d *dict[K]) add(key K, slot uint32) {
 	b, i, found := d.find(key)
 	if found {
-		d.blocks[b].slots[i].add(slot)
+		s := d.blocks[b].at(i)
+		s.add(slot)
+		d.blocks[b].set(i, s)
 		return
 	}
 	if len(d.blocks) == 0 {
 		d.blocks = []*block[K]{{}}
 	}
 	x := d.blocks[b]
-	x.keys = slices.Insert(x.keys, i, key)
-	x.slots = slices.Insert(x.slots, i, slots{one: slot})
+	x.insert(i, key, slot)
 	if len(x.keys) < blockKeys {
 		return
 	}
@@ -61,29 +112,61 @@ func (d *dict[K]) add(key K, slot uint32) {
 	if b == len(d.blocks)-1 && i == len(x.keys)-1 {
 		at = blockKeys - 1 // keys that only rise fill their blocks
 	}
-	y := &block[K]{slices.Clone(x.keys[at:]), slices.Clone(x.slots[at:])}
-	clear(x.keys[at:])
-	clear(x.slots[at:])
-	x.keys, x.slots = x.keys[:at], x.slots[:at]
-	d.blocks = slices.Insert(d.blocks, b+1, y)
+	d.blocks = slices.Insert(d.blocks, b+1, x.split(at))
 }
 
-// remove takes slots out of every key, and keys without a slot.
-func (d *dict[K]) remove(gone bitmap.Words, set *roaring.Bitmap) {
-	d.blocks = slices.DeleteFunc(d.blocks, func(x *block[K]) bool {
-		n := 0
-		for i := range x.keys {
-			if x.slots[i].remove(gone, set) {
+// put adds a set of slots to those of a key. The set is the dict's from then on.
+func (d *dict[K]) put(key K, set *roaring.Bitmap) {
+	d.add(key, set.Minimum())
+	b, i, _ := d.find(key)
+	s := d.blocks[b].at(i)
+	s.join(set)
+	d.blocks[b].set(i, s)
+}
+
+// remove takes slots out of keys, and keys without a slot, from the key at on or
+// from the first, until work is done, which it counts down. more is false at the end;
+// else next is where to go on.
+func (d *dict[K]) remove(at K, resumed bool, work *int, gone bitmap.Words, set *roaring.Bitmap) (next K, more bool) {
+	b, i := 0, 0
+	if resumed {
+		b, i, _ = d.find(at)
+	}
+	first := b
+	for ; b < len(d.blocks) && !more; b, i = b+1, 0 {
+		x, n := d.blocks[b], i
+		for ; i < len(x.keys); i++ {
+			if more = *work <= 0; more {
+				next = x.keys[i]
+				break
+			}
+			s := x.at(i)
+			*work -= s.weight()
+			if s.remove(gone, set) {
 				continue
 			}
-			x.keys[n], x.slots[n] = x.keys[i], x.slots[i]
+			if n != i || x.more != nil {
+				x.keys[n] = x.keys[i]
+				x.set(n, s)
+			}
 			n++
 		}
-		clear(x.keys[n:])
-		clear(x.slots[n:])
-		x.keys, x.slots = x.keys[:n], x.slots[:n]
-		return n == 0
-	})
+		x.cut(n, i)
+	}
+	d.dropEmpty(first, b)
+	return next, more
+}
+
+// dropEmpty drops the blocks without a key from place i on and below j.
+func (d *dict[K]) dropEmpty(i, j int) {
+	n := i
+	for ; i < j; i++ {
+		if x := d.blocks[i]; len(x.keys) > 0 {
+			d.blocks[n] = x
+			n++
+		}
+	}
+	d.blocks = slices.Delete(d.blocks, n, j)
 }
 
 // len returns the number of keys.
@@ -105,11 +188,11 @@ func (d *dict[K]) rank(key K) (n int, found bool) {
 }
 
 // ranks calls fn with the slots of the keys from rank from on and below rank to.
-func (d *dict[K]) ranks(from, to int, fn func(s *slots)) {
+func (d *dict[K]) ranks(from, to int, fn func(s slots)) {
 	for _, x := range d.blocks {
 		n := len(x.keys)
 		for i := max(0, from); i < min(n, to); i++ {
-			fn(&x.slots[i])
+			fn(x.at(i))
 		}
 		from, to = from-n, to-n
 	}
@@ -117,7 +200,7 @@ func (d *dict[K]) ranks(from, to int, fn func(s *slots)) {
 
 // from calls fn with the keys at or above key and their slots, ascending, until it
 // returns false.
-func (d *dict[K]) from(key K, fn func(key K, s *slots) bool) {
+func (d *dict[K]) from(key K, fn func(key K, s slots) bool) {
 	if len(d.blocks) == 0 {
 		return
 	}
@@ -125,7 +208,7 @@ func (d *dict[K]) from(key K, fn func(key K, s *slots) bool) {
 	for ; b < len(d.blocks); b, i = b+1, 0 {
 		x := d.blocks[b]
 		for ; i < len(x.keys); i++ {
-			if !fn(x.keys[i], &x.slots[i]) {
+			if !fn(x.keys[i], x.at(i)) {
 				return
 			}
 		}
@@ -133,7 +216,7 @@ func (d *dict[K]) from(key K, fn func(key K, s *slots) bool) {
 }
 
 // all is from, from the first key on.
-func (d *dict[K]) all(fn func(key K, s *slots) bool) {
+func (d *dict[K]) all(fn func(key K, s slots) bool) {
 	if len(d.blocks) > 0 {
 		d.from(d.blocks[0].keys[0], fn)
 	}

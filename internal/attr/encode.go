@@ -84,10 +84,10 @@ func (x *Index) Encode(dst []byte, at *Place, most int, keep *roaring.Bitmap) (_
 func encodeDict[K comparable](dst []byte, at *Place, most int, d *dict[K], last *K, key func([]byte, K) []byte, keep *roaring.Bitmap) ([]byte, int) {
 	each := d.all
 	if at.resumed {
-		each = func(fn func(K, *slots) bool) { d.from(*last, fn) }
+		each = func(fn func(K, slots) bool) { d.from(*last, fn) }
 	}
 	var name []byte
-	each(func(k K, s *slots) bool {
+	each(func(k K, s slots) bool {
 		if at.resumed && k == *last {
 			return true
 		}
@@ -247,31 +247,10 @@ func (x *Index) Put(e Entry, valid *roaring.Bitmap) {
 		v.long.Or(e.set)
 	case kind == tagNum:
 		v.num.Or(e.set)
-		putAll(&v.nums, e.num, e.set)
+		v.nums.put(e.num, e.set)
 	default:
 		v.text.Or(e.set)
-		putAll(&v.texts, e.text, e.set)
-	}
-}
-
-func putAll[K comparable](d *dict[K], key K, set *roaring.Bitmap) {
-	d.add(key, set.Minimum())
-	s := d.get(key)
-	if set.GetCardinality() <= fewSlots {
-		eachOf(set, s.add)
-		return
-	}
-	if s.more == nil {
-		s.more = &group{few: []uint32{s.one}}
-	}
-	if g := s.more; g.set == nil {
-		g.set = set
-		for _, slot := range g.few {
-			g.set.Add(slot)
-		}
-		g.few = nil
-	} else {
-		g.set.Or(set)
+		v.texts.put(e.text, e.set)
 	}
 }
 
@@ -319,7 +298,7 @@ func (x *Index) MoveTo(o *Index) {
 		to.long.Or(&v.long)
 		to.num.Or(&v.num)
 		to.text.Or(&v.text)
-		v.nums.all(func(k filter.Number, s *slots) bool { s.each(func(slot uint32) { to.nums.add(k, slot) }); return true })
-		v.texts.all(func(k string, s *slots) bool { s.each(func(slot uint32) { to.texts.add(k, slot) }); return true })
+		v.nums.all(func(k filter.Number, s slots) bool { s.each(func(slot uint32) { to.nums.add(k, slot) }); return true })
+		v.texts.all(func(k string, s slots) bool { s.each(func(slot uint32) { to.texts.add(k, slot) }); return true })
 	}
 }

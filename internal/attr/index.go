@@ -80,12 +80,51 @@ func wordOf(val filter.Value) int {
 	return 2
 }
 
-// Remove forgets slots.
-func (x *Index) Remove(gone bitmap.Words) {
-	set := roaring.New()
-	for slot := range gone.All() {
-		set.Add(slot)
+// Removal takes slots out of an index, in pieces.
+type Removal struct {
+	gone bitmap.Words
+	set  *roaring.Bitmap
+
+	stage   int // 0: the sets; then the values of scalars and of elements, numbers before texts
+	num     filter.Number
+	text    string
+	resumed bool
+}
+
+// NewRemoval returns one that has not begun.
+func NewRemoval(gone bitmap.Words) *Removal {
+	return &Removal{gone: gone, set: SetOf(gone)}
+}
+
+const (
+	removalSets = iota
+	removalEnd  = 5
+)
+
+// Remove forgets slots. It goes over all values, up to about work of them, and returns
+// true if there are more; the index may be used and added to between two pieces.
+func (x *Index) Remove(r *Removal, work int) (more bool) {
+	for ; r.stage < removalEnd && work > 0; r.stage++ {
+		v := &x.scalars
+		if r.stage > 2 {
+			v = &x.elements
+		}
+		switch {
+		case r.stage == removalSets:
+			x.removeSets(r.set)
+		case r.stage%2 != 0:
+			r.num, more = v.nums.remove(r.num, r.resumed, &work, r.gone, r.set)
+		default:
+			r.text, more = v.texts.remove(r.text, r.resumed, &work, r.gone, r.set)
+		}
+		if r.resumed = more; more {
+			return true
+		}
 	}
+	return r.stage < removalEnd
+}
+
+func (x *Index) removeSets(set *roaring.Bitmap) {
 	x.there.AndNot(set)
 	for _, v := range []*values{&x.scalars, &x.elements} {
 		for i := range v.words {
@@ -94,8 +133,6 @@ func (x *Index) Remove(gone bitmap.Words) {
 		v.long.AndNot(set)
 		v.num.AndNot(set)
 		v.text.AndNot(set)
-		v.nums.remove(gone, set)
-		v.texts.remove(gone, set)
 	}
 }
 
@@ -145,14 +182,14 @@ func (v *values) equal(vals []filter.Value, must, may bitmap.Words, s *Scratch) 
 	for i := range vals {
 		switch val := &vals[i]; val.Kind {
 		case filter.Num:
-			if found := v.nums.get(val.Num); found != nil {
+			if found, ok := v.nums.get(val.Num); ok {
 				found.put(must, &s.spare)
 			}
 		case filter.String:
 			if len(val.Str) > maxString {
 				exact = exact && v.long.IsEmpty()
 				putSet(&v.long, may, &s.spare)
-			} else if found := v.texts.get(val.Str); found != nil {
+			} else if found, ok := v.texts.get(val.Str); ok {
 				found.put(must, &s.spare)
 			}
 		default:
@@ -184,8 +221,8 @@ func between[K comparable](d *dict[K], all *roaring.Bitmap, ns []*filter.Node, k
 			from = max(from, at)
 		}
 	}
-	put := func(into bitmap.Words) func(*slots) {
-		return func(found *slots) { found.put(into, &s.spare) }
+	put := func(into bitmap.Words) func(slots) {
+		return func(found slots) { found.put(into, &s.spare) }
 	}
 	n := d.len()
 	if to-from <= n/2 {
@@ -210,6 +247,9 @@ func empty(w *bitmap.Words, n int) bitmap.Words {
 	return r
 }
 
+// blockBytes is what a block takes itself.
+const blockBytes = 80
+
 // Bytes is about how much memory the index takes.
 func (x *Index) Bytes() int {
 	n := int(x.there.GetSizeInBytes())
@@ -219,13 +259,13 @@ func (x *Index) Bytes() int {
 			n += int(v.words[i].GetSizeInBytes())
 		}
 		for _, b := range v.nums.blocks {
-			n += 16 * (cap(b.keys) + cap(b.slots))
+			n += blockBytes + 16*cap(b.keys) + 4*cap(b.ones) + 8*cap(b.more)
 		}
 		for _, b := range v.texts.blocks {
-			n += 16 * (cap(b.keys) + cap(b.slots))
+			n += blockBytes + 16*cap(b.keys) + 4*cap(b.ones) + 8*cap(b.more)
 		}
-		v.nums.all(func(_ filter.Number, s *slots) bool { n += s.bytes(); return true })
-		v.texts.all(func(k string, s *slots) bool { n += len(k) + s.bytes(); return true })
+		v.nums.all(func(_ filter.Number, s slots) bool { n += s.bytes(); return true })
+		v.texts.all(func(k string, s slots) bool { n += len(k) + s.bytes(); return true })
 	}
 	return n
 }

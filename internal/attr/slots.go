@@ -51,9 +51,41 @@ func (s *slots) remove(gone bitmap.Words, set *roaring.Bitmap) bool {
 		g.set.AndNot(set)
 		return g.set.IsEmpty()
 	default:
-		g.few = slices.DeleteFunc(g.few, gone.Has)
+		if g.few = slices.DeleteFunc(g.few, gone.Has); len(g.few) == 1 {
+			*s = slots{one: g.few[0]}
+		}
 		return len(g.few) == 0
 	}
+}
+
+// weight is about what remove costs, one slot being one.
+func (s *slots) weight() int {
+	switch g := s.more; {
+	case g == nil:
+		return 1
+	case g.set != nil:
+		return 8 + int(g.set.GetCardinality()>>6)
+	default:
+		return 2 + len(g.few)>>1
+	}
+}
+
+// join adds a set of slots, which it may keep.
+func (s *slots) join(set *roaring.Bitmap) {
+	if set.GetCardinality() <= fewSlots {
+		eachOf(set, s.add)
+		return
+	}
+	g := s.more
+	switch {
+	case g == nil:
+		set.Add(s.one)
+	case g.set != nil:
+		set.Or(g.set)
+	default:
+		set.AddMany(g.few)
+	}
+	s.more = &group{set: set}
 }
 
 // each calls fn with the slots in ascending order.

@@ -3,6 +3,7 @@ package bitmap
 import (
 	"iter"
 	"math/bits"
+	"slices"
 )
 
 // Words is a set of slots that one goroutine computes with: word i holds slots 64*i
@@ -34,6 +35,18 @@ func (s *Set) Words(into Words) Words {
 		}
 	}
 	return into
+}
+
+// WordsOf returns the set of some slots.
+func WordsOf(slots []uint32) Words {
+	if len(slots) == 0 {
+		return nil
+	}
+	w := make(Words, slices.Max(slots)>>6+1)
+	for _, slot := range slots {
+		w.Add(slot)
+	}
+	return w
 }
 
 // Has reports whether slot is in the set.
