@@ -93,20 +93,6 @@ func TestFieldIndexesOfARestoredStoreAnswerAsThoseOfTheOriginal(t *testing.T) {
 	w.fieldsOpened(t, path, tarn.WithKnobs(graphOnly)) // and read from the file
 }
 
-// forgetting is a collection with an index of values of which each is another, in which
-// many slots are dead: what an index must forget before they are used again.
-func forgetting(t *testing.T, k collection.Knobs) (w *world, old int) {
-	k.PauseIndexer, k.NoBackground = true, true
-	w, old = newWorld(t, tarn.CollectionConfig{Dim: dim, Fields: []string{"n"}}, k), 9000
-	numbered(t, w, 0, 100, 50_000)
-	indexed(t, w.c)
-	w.reopen(t) // fields.idx is there
-	indexed(t, w.c)
-	numbered(t, w, 1000, old, 0)
-	numbered(t, w, 1000, old, 20_000)
-	return w, old
-}
-
 // numbered writes points with ids from first on and values of n from one on.
 func numbered(t *testing.T, w *world, first, count, from int) {
 	t.Helper()
@@ -136,39 +122,18 @@ func requireNumbers(t *testing.T, w *world) {
 // What indexes forget they forget in pieces: writes and searches go on, and none is given
 // a slot of which an index still speaks.
 func TestI9_WritesAndFiltersGoOnWhileIndexesForgetSlots(t *testing.T) {
+	const old = 9000
 	s := newSteps()
-	w, old := forgetting(t, collection.Knobs{Hook: s.hook})
+	w := newWorld(t, tarn.CollectionConfig{Dim: dim, Fields: []string{"n"}}, collection.Knobs{PauseIndexer: true, NoBackground: true, Hook: s.hook})
+	indexed(t, w.c)
+	numbered(t, w, 1000, old, 0)
+	numbered(t, w, 1000, old, 20_000)
 	pieces := 0
 	s.call("fields: between pieces", func() {
 		if pieces++; pieces < 4 {
 			numbered(t, w, 20_000+1000*pieces, 100, 40_000+1000*pieces) // stands still if the lock is held
 			require.Equal(t, old, w.c.Stats().Deleted, "none is used again")
 			requireNumbers(t, w)
-		}
-	})
-	require.NoError(t, w.c.Checkpoint(ctx))
-	require.Greater(t, pieces, 3)
-	numbered(t, w, 100_000, old, 60_000)
-	require.Zero(t, w.c.Stats().Deleted, "the slots are used again")
-	requireNumbers(t, w)
-	requireSound(t, w.db)
-}
-
-// An index that comes from the file while slots are being forgotten forgets the rest.
-func TestI9_AnIndexThatIsLoadedWhileSlotsAreForgottenForgetsThem(t *testing.T) {
-	w, old := forgetting(t, collection.Knobs{})
-	copied := crashCopy(t, w.path)
-	require.NoError(t, w.db.Close())
-	s := newSteps()
-	w.path, w.opts = copied, tarn.WithKnobs(collection.Knobs{PauseIndexer: true, NoBackground: true, Hook: s.hook})
-	at := s.stop(t, "fields: before adoption")
-	w.c, w.db = openCollection(t, copied, w.opts)
-	at.await()
-	pieces := 0
-	s.call("fields: between pieces", func() {
-		if pieces++; pieces == 2 {
-			at.release()
-			indexed(t, w.c)
 		}
 	})
 	require.NoError(t, w.c.Checkpoint(ctx))
