@@ -342,6 +342,74 @@ func TestABatchOfSearchesEqualsTheSearches(t *testing.T) {
 	require.ErrorIs(t, err, tarn.ErrInvalidArgument)
 }
 
+// A batch looks at the payloads once, however many queries it has.
+func TestABatchUnderAFilterWithoutAnIndexIsDecidedOnce(t *testing.T) {
+	var asked atomic.Int64
+	k := collection.Knobs{Hook: func(step string) {
+		if step == "match: payloads" {
+			asked.Add(1)
+		}
+	}}
+	w, r := newWorld(t, tarn.CollectionConfig{Dim: 8}, k), newRand(2)
+	w.upsert(t, shelved(r, 0, 300, 8)...)
+	all, err := w.c.SearchBatch(ctx, vectors(r, 40, 8), 4, tarn.WithFilter(tarn.Lt("n", 40)))
+	require.NoError(t, err)
+	require.Len(t, all, 40)
+	require.EqualValues(t, 1, asked.Load())
+}
+
+// What is written while a batch runs is in the answers that come after: points that leave
+// the filter or enter it, and such as go.
+func TestABatchUnderWritesJudgesPointsByWhatTheyBecome(t *testing.T) {
+	for name, k := range map[string]collection.Knobs{"scanned": {}, "by the graph": graphOnly, "a short ring": {ExactThreshold: -1, Ring: 2}} {
+		for _, fields := range [][]string{nil, {"in"}} {
+			t.Run(fmt.Sprint(name, fields), func(t *testing.T) {
+				s := newSteps()
+				k.Hook = s.hook
+				w, r := newWorld(t, tarn.CollectionConfig{Dim: 8, Fields: fields}, k), newRand(3)
+				indexed(t, w.c)
+				ps := points(r, 0, 200, 8)
+				for i := range ps {
+					ps[i].Payload = tarn.Payload{"in": i%2 == 0}
+				}
+				w.upsert(t, ps...)
+				eventually(t, "the delta is empty", func() bool { return w.c.Stats().InDelta == 0 })
+				queries := vectors(r, 30, 8)
+				for i := range 10 {
+					queries[i] = ps[i].Vector
+				}
+				var once sync.Once
+				s.call("search: before settling", func() {
+					once.Do(func() {
+						for i := range 6 {
+							ps[i].Payload = tarn.Payload{"in": i%2 != 0}
+							w.upsert(t, ps[i])
+						}
+						w.delete(t, 8, 9, 30, 31)
+					})
+				})
+				all, err := w.c.SearchBatch(ctx, queries, 10, tarn.WithFilter(tarn.Eq("in", true)))
+				require.NoError(t, err)
+				s.call("search: before settling", nil)
+				for i, q := range queries {
+					one, err := w.c.Search(ctx, q, 10, tarn.WithFilter(tarn.Eq("in", true)), tarn.WithExact())
+					require.NoError(t, err)
+					require.Equal(t, one, all[i], i)
+				}
+			})
+		}
+	}
+}
+
+// vectors returns n random vectors.
+func vectors(r *rng, n, dim int) [][]float32 {
+	vs := make([][]float32, n)
+	for i := range vs {
+		vs[i] = vector(r, dim)
+	}
+	return vs
+}
+
 // What ends a batch half way is its context's own error, whatever the caller cancelled it
 // for, and all that it has begun has ended.
 func TestD06_ABatchOfSearchesThatIsCancelledHalfWaySaysSo(t *testing.T) {

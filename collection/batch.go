@@ -10,7 +10,8 @@ import (
 
 // SearchBatch is Search for many queries, with as many at a time as there are
 // processors. The results are in the order of the queries; all queries are looked
-// at before the first is searched for, and the first error ends the rest.
+// at before the first is searched for, and the first error ends the rest. A filter is
+// decided once for all of them: a point that is new since the batch began may be missing.
 func (c *Collection) SearchBatch(ctx context.Context, queries [][]float32, k int, opts ...SearchOption) ([][]Result, error) {
 	if err := c.gate.enter(); err != nil {
 		return nil, c.wrap(err)
@@ -27,6 +28,13 @@ func (c *Collection) SearchBatch(ctx context.Context, queries [][]float32, k int
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, c.wrap(err)
+	}
+	if o.filter != nil && len(queries) > 1 {
+		s := c.takeScratch()
+		defer c.putScratch(s)
+		if err := guard(func() (err error) { o.decided, err = c.decideNow(ctx, s, o.filter); return err }); err != nil {
+			return nil, c.wrap(err)
+		}
 	}
 	results := make([][]Result, len(queries))
 	err = together(ctx, len(queries), func(ctx context.Context, i int) (err error) {

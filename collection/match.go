@@ -12,21 +12,46 @@ import (
 // matchBatch is how many payloads are read at a time to decide a filter.
 const matchBatch = 1024
 
-// match returns the live slots whose payload fulfils p, as it was at one instant
-// under the publication lock; the slots of s are pinned. nil if p is nil: all.
+// decision is what a filter leaves, as it was at one instant.
+type decision struct {
+	set    bitmap.Words // live slots that match, pinned; nil: no filter, all
+	before uint64       // publications before that instant
+	start  uint64       // and moves
+	looked uint64       // payloads that were looked at for it
+}
+
+// useful reports whether d saves a later search work: each point that has moved since
+// costs a look at its payload.
+func (d *decision) useful(moves *ring) bool {
+	if d == nil {
+		return false
+	}
+	moved := moves.pushed.Load() - d.start
+	return moved <= d.looked && moved < uint64(len(moves.ids))
+}
+
+// decideNow decides which live slots fulfil p, as it was at one instant under the
+// publication lock; the slots of s are pinned.
 //
 //	indexes ──> must ⊆ matching ⊆ may ──> payloads of may \ must are looked at
 //
 // By I5 a point that moves later is found in the ring of moves.
-func (c *Collection) match(ctx context.Context, s *scratch, p *filter.Program) (bitmap.Words, error) {
+func (c *Collection) decideNow(ctx context.Context, s *scratch, p *filter.Program) (*decision, error) {
+	m, d := &s.match, &s.decided
+	*d = decision{before: c.pubs.Load(), start: c.moves.settled.Load()}
 	if p == nil {
-		return nil, nil
+		return d, nil
 	}
-	m := &s.match
 	c.publish.RLock()
 	c.bounds(m, p)
 	c.publish.RUnlock()
-	return m.set, c.decide(ctx, m, p)
+	m.may.AndNot(m.set)
+	d.looked = uint64(m.may.Len())
+	if err := c.decide(ctx, m, p); err != nil {
+		return nil, err
+	}
+	d.set = m.set
+	return d, nil
 }
 
 // decide looks at the payloads of what is in m.may and not in m.set, and adds what

@@ -17,6 +17,7 @@ type searchOptions struct {
 	noPayload bool
 	filter    *filter.Program // nil: none
 	farthest  float32         // as results show it
+	decided   *decision       // of the filter, of a batch; nil: none
 }
 
 // WithEf sets the beam of the search, at most the number of points; below 1 is

@@ -24,6 +24,8 @@ type scratch struct {
 	dists []float32
 	data  [][]byte
 	match matcher
+
+	decided decision
 }
 
 // matcher is what deciding a filter works with.

@@ -75,6 +75,7 @@ const lastPass = 2
 // find runs passes until one is right: none of its points was lost to a write that
 // went on beside it.
 func (c *Collection) find(ctx context.Context, s *scratch, k int, o *searchOptions) ([]hit, error) {
+	d := o.decided
 	for attempt := 0; ; attempt++ {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -82,22 +83,24 @@ func (c *Collection) find(ctx context.Context, s *scratch, k int, o *searchOptio
 		if attempt >= lastPass {
 			return c.frozenPass(ctx, s, k, o)
 		}
-		hits, ok, err := c.pass(ctx, s, k, o)
+		hits, ok, err := c.pass(ctx, s, k, o, d)
+		d = nil // of another pass all is decided anew
 		if err != nil || ok {
 			return hits, err
 		}
 	}
 }
 
-// pass searches once. ok is false if it must be done again.
-func (c *Collection) pass(ctx context.Context, s *scratch, k int, o *searchOptions) (hits []hit, ok bool, err error) {
-	before := c.pubs.Load()
-	start := c.moves.settled.Load()
-	v := c.view.Load()
-	set, err := c.match(ctx, s, o.filter)
-	if err != nil {
-		return nil, false, err
+// pass searches once, with what d says of the filter if that is of use. ok is false if it
+// must be done again.
+func (c *Collection) pass(ctx context.Context, s *scratch, k int, o *searchOptions, d *decision) (hits []hit, ok bool, err error) {
+	if !d.useful(&c.moves) {
+		if d, err = c.decideNow(ctx, s, o.filter); err != nil {
+			return nil, false, err
+		}
 	}
+	before, start, set := d.before, d.start, d.set
+	v := c.view.Load()
 	there := c.live.Len()
 	if set != nil {
 		there = set.Len()
