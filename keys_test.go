@@ -339,14 +339,22 @@ func TestAnAPICallComesAfterWhatTheStreamAcceptedForItsKey(t *testing.T) {
 }
 
 func TestListingsByKeyUnderWritesShowWhatIsThereThroughoutOnce(t *testing.T) {
-	n := newNamed(t, tarn.CollectionConfig{Dim: dim}, collection.Knobs{CheckpointBytes: 1 << 16, LogSegment: 1 << 14})
+	for _, fields := range [][]string{nil, {"stays", "rare"}} {
+		t.Run(fmt.Sprint(fields), func(t *testing.T) { listUnderWrites(t, fields) })
+	}
+}
+
+func listUnderWrites(t *testing.T, fields []string) {
+	const rare = 50 // one in so many is
+	n := newNamed(t, tarn.CollectionConfig{Dim: dim, Fields: fields}, collection.Knobs{CheckpointBytes: 1 << 16, LogSegment: 1 << 14})
 	const stay = 2000
 	name := func(i int) string { return fmt.Sprintf("%05d", i*3) }
 	var ps []tarn.Point
 	for i := range stay {
-		ps = append(ps, tarn.Point{Key: name(i), Vector: vector(newRand(uint64(i)), dim), Payload: tarn.Payload{"stays": true}})
+		ps = append(ps, tarn.Point{Key: name(i), Vector: vector(newRand(uint64(i)), dim), Payload: tarn.Payload{"stays": true, "rare": i%rare == 0}})
 	}
 	require.NoError(t, n.c.Upsert(ctx, ps...))
+	indexed(t, n.c)
 	stop := make(chan struct{})
 	writer := inBackground(t, func() error {
 		r := newRand(7)
@@ -368,31 +376,38 @@ func TestListingsByKeyUnderWritesShowWhatIsThereThroughoutOnce(t *testing.T) {
 		}
 	})
 	for range 4 {
-		seen := map[string]int{}
-		for from := ""; ; {
-			page, err := n.c.ScrollKeys(ctx, from, 150, tarn.Eq("stays", true))
-			require.NoError(t, err)
-			for _, p := range page {
-				require.GreaterOrEqual(t, p.Key, from)
-				seen[p.Key]++
-				from = p.Key + "\x00"
-			}
-			if len(page) < 150 {
-				break
-			}
-		}
+		stays, rares := n.seen(t, 150, tarn.Eq("stays", true)), n.seen(t, 7, tarn.Eq("rare", true))
 		all := map[string]int{}
 		for p, err := range n.c.All(ctx) {
 			require.NoError(t, err)
 			all[p.Key]++
 		}
 		for i := range stay {
-			require.Equal(t, 1, seen[name(i)], name(i))
+			require.Equal(t, 1, stays[name(i)], name(i))
+			require.Equal(t, i%rare == 0, rares[name(i)] == 1, name(i))
 			require.Equal(t, 1, all[name(i)], name(i))
 		}
 	}
 	close(stop)
 	require.NoError(t, writer())
+}
+
+// seen pages through what matches and counts how often each key is on a page.
+func (n *named) seen(t *testing.T, limit int, f tarn.Filter) map[string]int {
+	t.Helper()
+	seen := map[string]int{}
+	for from := ""; ; {
+		page, err := n.c.ScrollKeys(ctx, from, limit, f)
+		require.NoError(t, err)
+		for _, p := range page {
+			require.GreaterOrEqual(t, p.Key, from)
+			seen[p.Key]++
+			from = p.Key + "\x00"
+		}
+		if len(page) < limit {
+			return seen
+		}
+	}
 }
 
 func TestDeleteWhereRemovesKeysToo(t *testing.T) {

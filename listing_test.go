@@ -12,11 +12,18 @@ import (
 	"github.com/tarndb/tarn/collection"
 )
 
-// A filter that few fulfil is asked of page after page, of more points each time.
+// A filter that few fulfil is asked of page after page, of more points each time, or of
+// the few that indexes name.
 func TestAListingUnderAFilterThatFewFulfilFindsThemAllInOrder(t *testing.T) {
+	for _, fields := range [][]string{nil, {"in"}, {"other"}} {
+		t.Run(fmt.Sprint(fields), func(t *testing.T) { listFew(t, fields) })
+	}
+}
+
+func listFew(t *testing.T, fields []string) {
 	const n, every = 3000, 77
-	w := newWorld(t, tarn.CollectionConfig{Dim: dim}, collection.Knobs{PauseIndexer: true})
-	keyed, err := w.db.CreateCollection(ctx, "keyed", tarn.CollectionConfig{Dim: dim, Keys: tarn.StringKeys})
+	w := newWorld(t, tarn.CollectionConfig{Dim: dim, Fields: fields}, collection.Knobs{PauseIndexer: true})
+	keyed, err := w.db.CreateCollection(ctx, "keyed", tarn.CollectionConfig{Dim: dim, Keys: tarn.StringKeys, Fields: fields})
 	require.NoError(t, err)
 	r := newRand(1)
 	var ids []uint64
@@ -39,6 +46,8 @@ func TestAListingUnderAFilterThatFewFulfilFindsThemAllInOrder(t *testing.T) {
 	}
 	slices.Sort(ids)
 	slices.Sort(names)
+	indexed(t, w.c)
+	indexed(t, keyed)
 	for _, limit := range []int{1, 3, 10, 64, 1000, math.MaxInt} {
 		require.Equal(t, ids, w.scrolled(t, limit, tarn.Eq("in", true)), limit)
 		var got []string

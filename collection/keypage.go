@@ -2,16 +2,25 @@ package collection
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strings"
+
+	"github.com/tarndb/tarn/internal/bitmap"
 )
 
 // maxKeyPage is how many keys a listing looks for together.
 const maxKeyPage = 4096
 
 // byKey reads page after page until there are enough points or no more.
+//
+//	few may match by the indexes ──> the keys of these, sorted
+//	else ──> keys in their order ──> slots ──> those that may match
 func (l *list) byKey(ctx context.Context, from string) error {
+	if l.filter != nil {
+		if set := l.candidates(); l.few(set.Len()) {
+			return l.sortKeys(ctx, from, set)
+		}
+	}
 	for want := firstPage(l.limit, maxKeyPage); ; want = min(want*pageGrowth, maxKeyPage) {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -24,13 +33,50 @@ func (l *list) byKey(ctx context.Context, from string) error {
 			return err
 		}
 		if err := l.read(ctx); err != nil || len(ids) < want {
-			if errors.Is(err, errEnough) {
-				err = nil
-			}
-			return err
+			return enough(err)
 		}
 		from = after(last)
 	}
+}
+
+// walkedPerRead is how many keys are walked over in the time that it takes to read the
+// key of a slot.
+const walkedPerRead = 3
+
+// few reports whether reading the keys of n points costs less than to walk over all keys
+// until there are enough of those points.
+func (l *list) few(n int) bool {
+	all, cost := float64(l.c.live.Len()), walkedPerRead*float64(n)
+	return cost < all && cost*float64(n) < float64(l.limit)*all
+}
+
+// sortKeys reads the points of a set with keys from from on, in the order of their keys.
+func (l *list) sortKeys(ctx context.Context, from string, set bitmap.Words) error {
+	type named struct {
+		key string
+		place
+	}
+	var all []named
+	for batch := range slices.Chunk(slices.Collect(set.All()), maxKeyPage) {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		names, err := l.c.keysOf(batch)
+		if err != nil {
+			return err
+		}
+		for i, slot := range batch {
+			if names[i] >= from {
+				all = append(all, named{names[i], place{l.c.store.ID(slot), slot}})
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b named) int { return strings.Compare(a.key, b.key) })
+	l.page = l.page[:0]
+	for _, n := range all {
+		l.page = append(l.page, n.place)
+	}
+	return enough(l.read(ctx))
 }
 
 // after is the smallest key above another.
@@ -132,7 +178,7 @@ func (p *changePage) cut() {
 }
 
 // locate fills the page with where the points of ids are at this instant, in their
-// order. Their slots are pinned from then on.
+// order, without those that indexes rule out. Their slots are pinned from then on.
 func (l *list) locate(ids []uint64) error {
 	c := l.c
 	l.s.pin.hold(&c.clock)
@@ -142,6 +188,7 @@ func (l *list) locate(ids []uint64) error {
 	c.ids.getAll(len(ids), func(i int) uint64 { return ids[i] }, func(i int, slot uint32) {
 		l.page[i] = place{ids[i], slot}
 	})
-	l.page = slices.DeleteFunc(l.page, func(p place) bool { return p.slot == noSlot })
+	there := l.candidatesNow()
+	l.page = slices.DeleteFunc(l.page, func(p place) bool { return p.slot == noSlot || l.filter != nil && !there.Has(p.slot) })
 	return c.ids.err()
 }

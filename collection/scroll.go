@@ -84,13 +84,18 @@ func (l *list) byID(ctx context.Context, from uint64) error {
 		}
 		last := l.page[len(l.page)-1].id
 		if err := l.read(ctx); err != nil || len(l.page) < want || last == math.MaxUint64 {
-			if errors.Is(err, errEnough) {
-				err = nil
-			}
-			return err
+			return enough(err)
 		}
 		from = last + 1
 	}
+}
+
+// enough is the error of a page, none if only its limit was reached.
+func enough(err error) error {
+	if errors.Is(err, errEnough) {
+		return nil
+	}
+	return err
 }
 
 // firstPage is how many points a listing looks for first.
@@ -129,18 +134,28 @@ func (l *list) sortPage(want int) {
 // candidates returns the live slots that indexes do not rule out. From then on they
 // are pinned.
 func (l *list) candidates() bitmap.Words {
-	c, m := l.c, &l.s.match
-	l.s.pin.hold(&c.clock)
-	c.publish.RLock()
-	defer c.publish.RUnlock()
-	if l.filter != nil {
-		if c.bounds(m, l.filter); len(m.may) == 0 {
-			return m.set
-		}
-		return m.may
+	l.s.pin.hold(&l.c.clock)
+	l.c.publish.RLock()
+	defer l.c.publish.RUnlock()
+	if l.filter == nil {
+		m := &l.s.match
+		m.live = l.c.live.Words(m.live)
+		return m.live
 	}
-	m.live = c.live.Words(m.live)
-	return m.live
+	return l.candidatesNow()
+}
+
+// candidatesNow returns the live slots that indexes do not rule out, nil without a
+// filter. The publication lock is held.
+func (l *list) candidatesNow() bitmap.Words {
+	if l.filter == nil {
+		return nil
+	}
+	m := &l.s.match
+	if l.c.bounds(m, l.filter); len(m.may) == 0 {
+		return m.set
+	}
+	return m.may
 }
 
 // read adds the points of the page that match, until there are enough.
