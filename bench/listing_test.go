@@ -2,8 +2,8 @@ package bench
 
 import (
 	"fmt"
-	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -41,6 +41,7 @@ func listing(b *testing.B, kind tarn.KeyKind, fresh bool) *tarn.Collection {
 
 // BenchmarkListing walks over all points by All, in pages of 100 by Scroll, and looks
 // for the few that fulfil a condition without an index; per point of the collection.
+// Then, with an index, it pages through few and through half of the points; per page.
 func BenchmarkListing(b *testing.B) {
 	for _, kind := range []tarn.KeyKind{tarn.Uint64Keys, tarn.StringKeys} {
 		for _, fresh := range []bool{false, true} {
@@ -50,21 +51,28 @@ func BenchmarkListing(b *testing.B) {
 				name = "keys"
 			}
 			if fresh {
-				name += ", fresh"
+				name += ",fresh"
 			}
 			rare := tarn.Lt("n", 10)
-			for what, walk := range map[string]func(b *testing.B) int{
-				"all":   func(b *testing.B) int { return allOf(b, c) },
-				"pages": func(b *testing.B) int { return pagesOf(b, c, 100, nil) },
-				"rare":  func(b *testing.B) int { return pagesOf(b, c, 100, rare) * listed / 10 },
-			} {
-				b.Run(strings.ReplaceAll(name+"/"+what, " ", ""), func(b *testing.B) {
+			pages := func(name, per string, count int, walk func(b *testing.B) int) {
+				b.Run(name, func(b *testing.B) {
+					want := walk(b)
 					for b.Loop() {
-						require.Equal(b, listed, walk(b))
+						require.Equal(b, want, walk(b))
 					}
-					b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/listed, "ns/point")
+					b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(count), per)
 				})
 			}
+			pages(name+"/all", "ns/point", listed, func(b *testing.B) int { return allOf(b, c) })
+			pages(name+"/pages", "ns/point", listed, func(b *testing.B) int { return pagesOf(b, c, 100, nil) })
+			pages(name+"/rare", "ns/point", listed, func(b *testing.B) int { return pagesOf(b, c, 100, rare) })
+			require.NoError(b, c.SetFields(ctx, "n"))
+			for c.Stats().FieldsBuilding > 0 {
+				time.Sleep(time.Millisecond)
+			}
+			half := tarn.Lt("n", listed/2)
+			pages(name+"/rare,indexed", "ns/page", 1, func(b *testing.B) int { return pagesOf(b, c, 100, rare) })
+			pages(name+"/half,indexed", "ns/page", listed/2/100+1, func(b *testing.B) int { return pagesOf(b, c, 100, half) })
 		}
 	}
 }

@@ -16,12 +16,17 @@ const maxKeyPage = 4096
 //	few may match by the indexes ──> the keys of these, sorted
 //	else ──> keys in their order ──> slots ──> those that may match
 func (l *list) byKey(ctx context.Context, from string) error {
+	want := firstPage(l.limit, maxKeyPage)
 	if l.filter != nil {
-		if set := l.candidates(); l.few(set.Len()) {
+		set := l.candidates()
+		n := set.Len()
+		if l.few(n) {
 			return l.sortKeys(ctx, from, set)
 		}
+		// As many as have the page's points among them, and a quarter more.
+		want = firstPage(int(min(1.25*float64(want)*float64(l.c.live.Len())/float64(n+1), maxKeyPage)), maxKeyPage)
 	}
-	for want := firstPage(l.limit, maxKeyPage); ; want = min(want*pageGrowth, maxKeyPage) {
+	for ; ; want = min(want*pageGrowth, maxKeyPage) {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
