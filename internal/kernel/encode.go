@@ -186,7 +186,9 @@ var squareOf = func() (t [256]uint16) {
 // codes.
 func codeSquares(codes []byte, zero, sum int32) int64 {
 	n, z := int64(len(codes)), int64(zero)
-	var s0, s1 uint64
+	squares, done := squareBlocks(codes)
+	codes = codes[done:]
+	s0, s1 := uint64(squares), uint64(0)
 	for len(codes) >= 8 {
 		c := codes[:8:8]
 		s0 += uint64(squareOf[c[0]]) + uint64(squareOf[c[1]]) + uint64(squareOf[c[2]]) + uint64(squareOf[c[3]])

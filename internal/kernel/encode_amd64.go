@@ -18,6 +18,11 @@ func spreadAVX2(v *float32, n int, inv float64, mean float32, lo, hi *[lanes]flo
 //go:noescape
 func quantiseAVX2(codes *byte, v *float32, n int, inv float64, mean, step, scale float32, zero int32, sum *[lanes]int32, squares *[lanes]float64)
 
+// squaresAVX2 does n > 0 codes, a multiple of squareBlock.
+//
+//go:noescape
+func squaresAVX2(codes *byte, n int, sum *[lanes]int32)
+
 // packBytes and packWords make unsigned codes of n > 0 signed ones, a multiple
 // of 32.
 
@@ -65,6 +70,30 @@ func quantiseBlocks(v []float32, inv float64, h *header, step float32, codes []b
 		quantiseAVX2(unsafe.SliceData(codes), unsafe.SliceData(v), n, inv, h.mean, step, h.scale, h.zero, sum, squares)
 	}
 	return n
+}
+
+const (
+	squareBlock = 32
+	squareMost  = 1 << 19 // codes whose squares do not overflow the lanes
+)
+
+// squareBlocks adds the squares of codes and returns how many it did.
+func squareBlocks(codes []byte) (sum int64, done int) {
+	if active == tierGo {
+		return 0, 0
+	}
+	for {
+		n := min(len(codes)-done, squareMost) &^ (squareBlock - 1)
+		if n == 0 {
+			return sum, done
+		}
+		var l [lanes]int32
+		squaresAVX2(&codes[done], n, &l)
+		for _, s := range l {
+			sum += int64(s)
+		}
+		done += n
+	}
 }
 
 // packCode writes the query form of a code row: unsigned codes, zeros for

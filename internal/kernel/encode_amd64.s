@@ -168,6 +168,30 @@ round:
 	VZEROUPPER
 	RET
 
+// func squaresAVX2(codes *byte, n int, sum *[8]int32)
+// Requires: AVX, AVX2
+TEXT ·squaresAVX2(SB), NOSPLIT, $0-24
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	MOVQ   codes+0(FP), AX
+	MOVQ   n+8(FP), CX
+
+round:
+	VPMOVSXBW (AX), Y2
+	VPMOVSXBW 16(AX), Y3
+	VPMADDWD  Y2, Y2, Y2
+	VPMADDWD  Y3, Y3, Y3
+	VPADDD    Y2, Y0, Y0
+	VPADDD    Y3, Y1, Y1
+	ADDQ      $0x00000020, AX
+	SUBQ      $0x00000020, CX
+	JG        round
+	VPADDD    Y1, Y0, Y0
+	MOVQ      sum+16(FP), AX
+	VMOVUPS   Y0, (AX)
+	VZEROUPPER
+	RET
+
 // func packBytes(dst *byte, src *byte, n int)
 // Requires: AVX, AVX2, SSE2
 TEXT ·packBytes(SB), NOSPLIT, $0-24

@@ -29,3 +29,18 @@ func TestCodeRowsAreTheSameBytesOnEveryTier(t *testing.T) {
 		}
 	}
 }
+
+func TestTheSquaresOfAsManyLargeCodesAsThereMayBeDoNotOverflow(t *testing.T) {
+	chosen := active
+	defer func() { active = chosen }()
+	codes := make([]byte, 1<<20+77)
+	sum := int32(0)
+	for i := range codes {
+		codes[i] = 0x80
+		sum -= 128
+	}
+	for _, a := range availableTiers() {
+		active = a
+		require.Equal(t, int64(len(codes))*(128+3)*(128+3), codeSquares(codes, 3, sum), "%v", a)
+	}
+}

@@ -18,6 +18,7 @@ func encode() {
 	normaliseLoop()
 	spreadLoop()
 	quantiseLoop()
+	squareLoop()
 	packLoop("packBytes", 1)
 	packLoop("packWords", 2)
 }
@@ -186,6 +187,27 @@ func miss() {
 	VMULPD(Y4, Y4, Y4)
 	VADDPD(Y3, Y0, Y0)
 	VADDPD(Y4, Y1, Y1)
+}
+
+// squareLoop adds the squares of n signed codes, a multiple of 32, to int32: a lane
+// takes 4 of them a round.
+func squareLoop() {
+	TEXT("squaresAVX2", NOSPLIT, "func(codes *byte, n int, sum *[8]int32)")
+	zeros(Y0, Y1)
+	p, n := argument("codes"), argument("n")
+	Label("round")
+	VPMOVSXBW(Mem{Base: p}, Y2)
+	VPMOVSXBW(Mem{Base: p, Disp: 16}, Y3)
+	VPMADDWD(Y2, Y2, Y2)
+	VPMADDWD(Y3, Y3, Y3)
+	VPADDD(Y2, Y0, Y0)
+	VPADDD(Y3, Y1, Y1)
+	ADDQ(U32(32), p)
+	SUBQ(U32(32), n)
+	JG(LabelRef("round"))
+	VPADDD(Y1, Y0, Y0)
+	results("sum", Y0)
+	finish()
 }
 
 // packLoop makes unsigned codes of n signed ones, a multiple of 32, size bytes
