@@ -2,6 +2,7 @@ package tarn_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -73,6 +74,38 @@ func TestB01_ALargeBatchThatItsSlotsRefuseIsInTheLogAndSaysSo(t *testing.T) {
 	}
 	requireSound(t, db)
 	require.NoError(t, db.Close())
+}
+
+func TestB01_TheFsyncOfALargeBatchThatFailsPoisons(t *testing.T) {
+	failed := fmt.Errorf("%w: the disk is gone", vfs.ErrFailed)
+	for _, stream := range []bool{false, true} {
+		path := filepath.Join(t.TempDir(), "db")
+		db, disk, err := tarn.OpenInjected(path, tarn.WithKnobs(collection.Knobs{NoBackground: true}))
+		require.NoError(t, err)
+		c, err := db.CreateCollection(ctx, "test", tarn.CollectionConfig{Dim: bulkDim, Streaming: &tarn.StreamingConfig{BatchSize: 600}})
+		require.NoError(t, err)
+		require.NoError(t, c.Upsert(ctx, points(newRand(4), 5000, 600, bulkDim)...))
+		f := &vfs.Fault{Ops: []vfs.Op{vfs.OpSyncData}, Count: 1, Err: failed, When: ofTheLog}
+		disk.Add(f)
+		ps := points(newRand(5), 1, 600, bulkDim)
+		if stream {
+			s, err := c.Stream()
+			require.NoError(t, err)
+			ticket, err := s.SendBatch(ctx, ps)
+			require.NoError(t, err)
+			require.ErrorIs(t, ticket.Wait(ctx), tarn.ErrStreamDead, "no ticket without an fsync")
+		} else {
+			require.ErrorIs(t, c.Upsert(ctx, ps...), tarn.ErrFailed)
+		}
+		require.Equal(t, 1, disk.Hits(f))
+		require.ErrorIs(t, c.Upsert(ctx, ps[0]), tarn.ErrFailed)
+		require.ErrorIs(t, c.Checkpoint(ctx), tarn.ErrFailed)
+		require.Error(t, db.Close())
+		c, db = openCollection(t, path, nil)
+		require.GreaterOrEqual(t, c.Len(), 600)
+		requireSound(t, db)
+		require.NoError(t, db.Close())
+	}
 }
 
 func TestTheLogIsBoundedWhileARebuildRuns(t *testing.T) {

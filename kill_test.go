@@ -15,14 +15,14 @@ import (
 )
 
 // childOptions makes a child rotate, checkpoint and write snapshots all the time,
-// and kill itself at a named step.
+// and kill itself at a named step. In every other one batches of a few points are large.
 func childOptions(c crashtest.Config) *tarn.Options {
 	var n atomic.Int64
 	slots := 256
 	if c.Compact {
 		slots = 64 // so that it has files to remove
 	}
-	return tarn.WithKnobs(collection.Knobs{LogSegment: 16 << 10, CheckpointBytes: 64 << 10, SnapshotChange: 100, ChunkSlots: slots, Hook: func(step string) {
+	return tarn.WithKnobs(collection.Knobs{LogSegment: 16 << 10, CheckpointBytes: 64 << 10, SnapshotChange: 100, ChunkSlots: slots, RunBytes: c.Cycle % 2 * 64, Hook: func(step string) {
 		if c.Step == "" || step != c.Step || n.Add(1) != int64(c.Nth) {
 			return
 		}

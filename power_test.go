@@ -128,7 +128,8 @@ const powerName, otherName = "test", "other"
 
 func newPowerWorld(t *testing.T, seed uint64, n *powerCount) *powerWorld {
 	w := &powerWorld{t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 11)), mem: vfs.NewMem(), count: n,
-		knobs:  collection.Knobs{ExactThreshold: -1, ChunkSlots: 16, LogSegment: 16 << 10, SnapshotChange: 12, NoBackground: seed%2 == 0, CheckpointBytes: 6 << 10},
+		knobs: collection.Knobs{ExactThreshold: -1, ChunkSlots: 16, LogSegment: 16 << 10, SnapshotChange: 12, NoBackground: seed%2 == 0, CheckpointBytes: 6 << 10,
+			RunBytes: int(seed/4%2) * 4 * dim}, // in half of the worlds batches from three points on are large
 		cfg:    tarn.CollectionConfig{Dim: dim, WriteMode: tarn.WriteMode(seed / 2 % 2)},
 		states: []state{{points: map[uint64]uint32{}}}, others: []*state{nil}}
 	w.watch()

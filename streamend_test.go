@@ -276,3 +276,21 @@ func TestAbortBesideProducersHandsBackExactlyWhatIsNotStored(t *testing.T) {
 		requireCounters(t, s)
 	}
 }
+
+func TestWhatIsHandedBackIsWhatWasSentThoughCopiesAreFilledAgain(t *testing.T) {
+	s, c, _, _ := newStream(t, tarn.StreamingConfig{BatchSize: 1000, FlushInterval: time.Hour}, collection.Knobs{})
+	ps := points(newRand(1), 1, 120, dim)
+	for from := 0; from < 80; from += 40 { // the second forty are copied to where the first were
+		send(t, s, ps[from:from+40]...)
+		require.NoError(t, s.Flush(ctx))
+	}
+	send(t, s, ps[80:]...)
+	back := s.Abort()
+	require.Len(t, back, 40)
+	for i, o := range back {
+		require.Equal(t, ps[80+i].Vector, o.Point.Vector)
+	}
+	for _, p := range ps[:80] {
+		requirePoint(t, c, p)
+	}
+}

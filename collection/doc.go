@@ -48,7 +48,8 @@
 //
 // Indexers, the checkpointer and the interval syncer belong to the collection and
 // end in Close or Drop; the drain of a stream belongs to the stream, which does so
-// too.
+// too. A large batch has two of its own, one for half of its slots and one for its
+// fsync, which end before the call does.
 //
 // # What it does not do
 //

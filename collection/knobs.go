@@ -1,5 +1,7 @@
 package collection
 
+import "github.com/tarndb/tarn/internal/vecfile"
+
 // Knobs turn what users need not know. Zero fields mean the defaults; tests and
 // benchmarks set them.
 type Knobs struct {
@@ -12,6 +14,7 @@ type Knobs struct {
 	LogLimit        int64   // log bytes above which writers wait for a checkpoint
 	SnapshotChange  int     // slots of change that make a snapshot due
 	ChunkSlots      int     // slots of one chunk of the slot files, a power of two
+	RunBytes        int     // of vectors written to slots in one go; what is more than two of them is a large batch
 	CompactBytes    int64   // of slots that hold no point, from which on the collection compacts itself
 	Ring            int     // moves that a search can look back on, a power of two
 	NoFilterScan    bool    // under a filter the graph is walked however few match, as long as it takes
@@ -59,6 +62,7 @@ func (k Knobs) withDefaults(codeStride int) Knobs {
 	def64(&k.LogLimit, max(defaultLogLimit, 4*k.CheckpointBytes))
 	def(&k.SnapshotChange, defaultSnapshotChange)
 	def(&k.Ring, defaultRing)
+	def(&k.RunBytes, vecfile.RunBytes)
 	def64(&k.CompactBytes, defaultCompactBytes)
 	return k
 }

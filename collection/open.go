@@ -129,7 +129,7 @@ func (c *Collection) openFiles() error {
 	c.dirs = append(c.dirs, dir)
 	c.store, err = vecfile.Open(dir, vecfile.Config{
 		Dim: c.config.Dim, Metric: c.config.Metric.kernel(), UUID: c.uuid, ReadOnly: c.opts.ReadOnly,
-		ChunkSlots: c.opts.Knobs.ChunkSlots, Logger: c.log,
+		ChunkSlots: c.opts.Knobs.ChunkSlots, RunBytes: c.opts.Knobs.RunBytes, Logger: c.log,
 	}, c.ck.Slots)
 	return err
 }
@@ -294,7 +294,7 @@ func (c *Collection) replayRecord(rec wal.Record) error {
 		return err
 	}
 	c.slots.next = bound
-	if err := c.writeSlots(r.ops, rec.LSN); err != nil {
+	if err := c.store.Write(c.entries(r.ops, rec.LSN)); err != nil {
 		return err
 	}
 	c.publishRecord(r, rec.LSN)

@@ -32,6 +32,7 @@ type Stream struct {
 	cfg     StreamingConfig
 	ops     []op // of flush
 	queued  idCounts
+	spares  spares
 	skipped atomic.Uint64
 }
 
@@ -91,19 +92,24 @@ func (s *Stream) flush(ctx context.Context, items []item) error {
 	s.ops = w.ops
 	points := len(w.ops)
 	w.ops = lastPerName(w.ops)
-	err := s.c.commit(ctx, &w, nil)
+	w.durable = true
+	err := s.c.commitDurably(ctx, &w, nil)
 	clear(s.ops[:points])
-	if err == nil {
-		err = s.c.syncLog(w.lsn)
-	}
 	if err == nil && w.skipped {
 		s.skipped.Add(uint64(points))
 	}
 	return err
 }
 
-// settled forgets ids that no longer wait.
-func (s *Stream) settled(items []item, _ error) {
+// settled forgets ids that no longer wait. What was written nobody reads any more.
+func (s *Stream) settled(items []item, err error) {
+	s.forget(items)
+	if err == nil {
+		s.spares.put(items)
+	}
+}
+
+func (s *Stream) forget(items []item) {
 	for i := range items {
 		if !items[i].marker {
 			s.queued.drop(items[i].op.id)
@@ -120,7 +126,7 @@ func (s *Stream) send(items []item, queue func() (accepted int, t Ticket, err er
 		}
 	}
 	n, t, err := queue()
-	s.settled(items[n:], nil)
+	s.forget(items[n:])
 	return n, t, err
 }
 
@@ -134,7 +140,7 @@ func (s *Stream) newItem(p *Point) (item, error) {
 		s.in.CountRejected(1)
 		return item{}, &InvalidPointError{ID: p.ID, Key: p.Key, Err: err}
 	}
-	o.vector = slices.Clone(o.vector)
+	o.vector = s.spares.clone(o.vector)
 	return item{op: o}, nil
 }
 
@@ -266,7 +272,7 @@ func (s *Stream) newItems(ops []Op) ([]item, error) {
 			s.in.CountRejected(len(ops))
 			return nil, &InvalidPointError{Index: i, ID: p.ID, Key: p.Key, Err: err}
 		}
-		o.vector = slices.Clone(o.vector) // nil stays nil
+		o.vector = s.spares.clone(o.vector)
 		items[i].op = o
 	}
 	return items, nil

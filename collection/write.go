@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/tarndb/tarn/internal/vecfile"
 	"github.com/tarndb/tarn/internal/vfs"
 	"github.com/tarndb/tarn/wal"
 )
@@ -64,6 +63,8 @@ type write struct {
 	lsn     uint64               // the last LSN that the batch depends on
 	skipped bool                 // its position was there already
 	adds    bool                 // decide may return upserts
+	durable bool                 // the caller waits for the fsync
+	syncing chan error           // of an fsync that has begun, nil: none
 	decide  func() ([]op, error) // says under the writer lock what the batch is; nil: it is known
 }
 
@@ -76,12 +77,28 @@ func (c *Collection) writeAPI(ctx context.Context, w *write) error {
 	if err := c.stream.before(ctx, w.ops); err != nil {
 		return err
 	}
-	if err := c.commit(ctx, w, c.gate.closing()); err != nil {
+	w.durable = c.Config().WriteMode != WriteStreaming
+	if err := c.commitDurably(ctx, w, c.gate.closing()); err != nil {
 		return err
 	}
-	if c.Config().WriteMode == WriteStreaming {
+	if !w.durable {
 		c.sync.kick()
-		return nil
+	}
+	return nil
+}
+
+// commitDurably is commit and then the fsync, if the caller waits for one.
+func (c *Collection) commitDurably(ctx context.Context, w *write, closing <-chan struct{}) (err error) {
+	defer func() { // also after a panic: the fsync ends before the call does
+		if w.syncing == nil {
+			return
+		}
+		if failed := <-w.syncing; err == nil {
+			err = failed
+		}
+	}()
+	if err := c.commit(ctx, w, closing); err != nil || !w.durable || w.syncing != nil {
+		return err
 	}
 	return c.syncLog(w.lsn)
 }
@@ -153,119 +170,6 @@ func (c *Collection) resolve(w *write) (err error) {
 	}
 	w.ops = kept
 	return nil
-}
-
-// logAndApply runs under the writer lock (I4). An error before the log has the
-// record leaves everything as it was; one after it is sticky.
-func (c *Collection) logAndApply(w *write) error {
-	slots, err := c.giveSlots(w.ops)
-	if err != nil {
-		return err
-	}
-	c.hook("write: before log")
-	written := c.writeSlotsBeside(w)
-	lsn, err := c.appendLog(&w.record)
-	if err != nil {
-		written(false)
-		c.slots.giveBack(slots)
-		if errors.Is(err, vfs.ErrFailed) {
-			return c.fail(err)
-		}
-		return err
-	}
-	w.lsn = lsn
-	applied := false
-	defer func() {
-		if !applied { // a panic: what the log has, nobody sees
-			c.fail(fmt.Errorf("%w: the log has write %d, it could not be applied", vfs.ErrFailed, lsn))
-		}
-	}()
-	c.hook("write: after log")
-	if err := written(true); err != nil {
-		applied = true // as far as it will be
-		return c.fail(fmt.Errorf("%w: the log has the write, the slot files do not: %w", vfs.ErrFailed, err))
-	}
-	c.hook("write: before publication")
-	err = guard(func() error { c.publishRecord(&w.record, lsn); return nil })
-	applied = true
-	if err != nil { // the entry of a slot that dies cannot be read
-		return c.fail(fmt.Errorf("%w: the log has the write, it could not be published: %w", vfs.ErrFailed, err))
-	}
-	c.hook("write: after publication")
-	c.afterWrite(&w.record)
-	return nil
-}
-
-// buffers are reused under the writer lock.
-type buffers struct {
-	record  encoder
-	slots   []uint32
-	entries []vecfile.Entry
-}
-
-// appendLog encodes a record and appends it to the log.
-func (c *Collection) appendLog(r *record) (lsn uint64, err error) {
-	parts := c.buffers.record.encode(r)
-	defer clear(parts) // the vectors are the caller's
-	return c.wal.Append(recordOps, parts...)
-}
-
-// besideBytes is from which size on a batch is written to its slots while it is
-// written to the log. The slots are new: until the batch is published nothing
-// reaches them, whatever becomes of the log's part.
-const besideBytes = 256 << 10
-
-// writeSlotsBeside begins to write the slots of a large batch. The function that it
-// returns must be called; it ends when they are written, begins with them only now
-// if the batch is small and logged, and says how it went.
-func (c *Collection) writeSlotsBeside(w *write) func(logged bool) error {
-	lsn := c.wal.Last() + 1 // the writer lock is held
-	if recordSize(&w.record, c.config.Dim) < besideBytes {
-		return func(logged bool) error {
-			if !logged {
-				return nil
-			}
-			return c.writeSlots(w.ops, lsn)
-		}
-	}
-	done := make(chan error, 1)
-	go func() { done <- c.writeSlots(w.ops, lsn) }()
-	return func(bool) error { return <-done }
-}
-
-func (c *Collection) giveSlots(ops []op) ([]uint32, error) {
-	n := 0
-	for i := range ops {
-		if !ops[i].isDelete() {
-			n++
-		}
-	}
-	slots, err := c.slots.take(n, c.store.Reserve, c.buffers.slots[:0])
-	if err != nil {
-		return nil, err
-	}
-	c.buffers.slots = slots
-	next := 0
-	for i := range ops {
-		if ops[i].slot = noSlot; !ops[i].isDelete() {
-			ops[i].slot = slots[next]
-			next++
-		}
-	}
-	return slots, nil
-}
-
-func (c *Collection) writeSlots(ops []op, lsn uint64) error {
-	entries := c.buffers.entries[:0]
-	for i := range ops {
-		if o := &ops[i]; !o.isDelete() {
-			entries = append(entries, vecfile.Entry{Slot: o.slot, ID: o.id, LSN: lsn, Payload: o.payload != nil || o.key != "", Vector: o.vector})
-		}
-	}
-	err := c.store.Write(entries)
-	clear(entries) // the vectors are the caller's
-	c.buffers.entries = entries
-	return err
 }
 
 // lockWriter takes the writer lock or gives up.

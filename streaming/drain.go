@@ -136,9 +136,9 @@ func (in *Ingester[T]) wakeIfDue() {
 	}
 }
 
-// cut takes the next batch: a group, or single items as far as the next group.
-// Whole BatchSizes, up to reach of them; also what is less if it was prompted;
-// one BatchSize at a time during shutdown.
+// cut takes the next batch: a group, or single items as far as the next group. Up
+// to reach BatchSizes, under a backlog with what is less than one at its end, which
+// need not wait for an interval of its own; one BatchSize at a time during shutdown.
 func (in *Ingester[T]) cut() batch[T] {
 	in.mu.Lock()
 	from := in.settled.Load() + 1
@@ -155,8 +155,6 @@ func (in *Ingester[T]) cut() batch[T] {
 	prompted := in.promptTo >= from
 	if in.closed {
 		reach = 1
-	} else if !prompted {
-		reach = max(1, min(reach, in.stats.Queued/in.opts.BatchSize))
 	}
 	in.mu.Unlock()
 

@@ -221,3 +221,15 @@ func TestAQuarterOfTheBytesFillsABatch(t *testing.T) {
 		require.Equal(t, []int{4, 4, 4, 4, 4}, s.sizes())
 	})
 }
+
+func TestWhatIsLeftOfABacklogDoesNotWaitForAnInterval(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSink()
+		s.then(func(context.Context, []int) error { time.Sleep(ms); return nil })
+		in := start(t, Config{BatchSize: 4, FlushInterval: time.Hour}, s)
+		_, _, err := in.TrySendBatch(upTo(0, 66))
+		require.NoError(t, err)
+		time.Sleep(time.Second)
+		require.Equal(t, []int{4, 8, 16, 32, 6}, s.sizes())
+	})
+}

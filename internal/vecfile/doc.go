@@ -32,12 +32,13 @@
 //	I7  A read-only store writes no byte to any file; what it is told to write
 //	    goes to private pages and memory.
 //
-// Concurrency: one goroutine at a time calls Reserve and Write (a lock makes
-// mistakes harmless, not fast). Sync and Warm run beside it, and each other.
+// Concurrency: one goroutine at a time calls Reserve, Write and WriteBeside (a lock
+// makes mistakes harmless, not fast; nothing holds it while WriteBeside waits for what
+// it runs beside). Sync and Warm run beside it, and each other.
 // Everything that reads runs beside all of these, provided that nobody writes
 // the slots it reads: slots are new, or reused when the caller knows that nothing
 // reaches them. Close runs alone. Lock order: syncing, mu.
 //
 // What it does not do: know which slots are live, log, index, or repair vectors.
-// The only goroutine that it starts is one that encodes for Write and ends with it.
+// The only goroutine that it starts is one that shares a Write and ends with it.
 package vecfile

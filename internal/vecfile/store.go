@@ -22,6 +22,7 @@ type Config struct {
 	UUID       [16]byte      // of the collection; stands in every file and every checksum
 	ReadOnly   bool          // writes go to memory only
 	ChunkSlots int           // power of two; 0: what the files there have, else the default for Dim
+	RunBytes   int           // of vectors that are written in one go; 0: RunBytes
 	Logger     *slog.Logger  // nil: no logging
 }
 
@@ -55,9 +56,10 @@ type Store struct {
 	warmMin  int64 // bytes of codes below which Warm leaves them mapped
 	failed   error // I6
 	closed   bool
-	buf      buffers
-	ahead    buffers // of the run that is encoded while buf is written
-	base     uint32  // checksum of the uuid, with which every checksum begins
+	bufs     [2]buffers // of those who share a Write
+	alone    writing    // of a Write that is not shared
+	base     uint32     // checksum of the uuid, with which every checksum begins
+	runRows  int        // slots that are written in one go
 }
 
 // Open opens the slot files in dir, the folder of a collection's slots, of which
@@ -66,13 +68,18 @@ type Store struct {
 // writes nothing.
 func Open(dir vfs.FS, cfg Config, slots uint32) (*Store, error) {
 	s := &Store{fs: dir, cfg: cfg, log: cfg.Logger, warmMin: defaultWarmMin, base: codec.CRC(cfg.UUID[:])}
+	s.alone.store = s
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	if err := s.plan(); err != nil {
 		return nil, err
 	}
-	if err := s.buf.init(&s.lay); err != nil {
+	if s.cfg.RunBytes == 0 {
+		s.cfg.RunBytes = RunBytes
+	}
+	s.runRows = min(max(s.cfg.RunBytes/s.lay.stride[vectors], 1), int(s.lay.slots()))
+	if err := s.bufs[0].init(&s.lay, s.runRows); err != nil {
 		return nil, err
 	}
 	if err := s.loadAll(slots); err != nil {

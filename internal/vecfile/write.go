@@ -17,8 +17,12 @@ type Entry struct {
 	Vector  []float32
 }
 
-// bufferBytes bounds the vectors of one write.
-const bufferBytes = 256 << 10
+// RunBytes bounds the vectors of one run, if Config does not: rows that are encoded
+// and then written while they are in the processor's cache.
+const RunBytes = 128 << 10
+
+// aloneRuns is up to how many runs are too few to be shared.
+const aloneRuns = 2
 
 // buffers holds the rows of one run on their way to the files. The padding of
 // vector rows is never written, so it stays zero.
@@ -26,16 +30,14 @@ type buffers struct {
 	run    int // rows that fit
 	rows   [kinds][]byte
 	floats []float32 // rows[vectors], as numbers
-
-	encoding sync.WaitGroup // of the goroutine that fills it
 }
 
 // init makes the buffers, once.
-func (b *buffers) init(l *layout) error {
+func (b *buffers) init(l *layout, run int) error {
 	if b.run > 0 {
 		return nil
 	}
-	b.run = min(max(bufferBytes/l.stride[vectors], 1), int(l.slots()))
+	b.run = run
 	for k := range kinds {
 		b.rows[k] = make([]byte, b.run*l.stride[k])
 	}
@@ -48,43 +50,141 @@ func (b *buffers) init(l *layout) error {
 
 // Write fills slots, all of them below Reserved. The caller guarantees that
 // nobody reads them: they are new, or may be reused. Consecutive slots are
-// written together, and encoded while those before are written. After an error the
-// slots of the batch hold anything.
+// written together. After an error the slots of the batch hold anything.
 func (s *Store) Write(entries []Entry) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.failed != nil {
-		return s.failed
+	return s.WriteBeside(entries, func() error { return nil })
+}
+
+// WriteBeside is Write after first, or, if entries are many, beside it: then the
+// slots may hold anything before first has returned. If first fails its error is
+// returned, and as little is written as can be. Entries are not touched any more when
+// WriteBeside has ended, however it does.
+func (s *Store) WriteBeside(entries []Entry, first func() error) error {
+	if len(entries) > aloneRuns*s.runRows {
+		return s.share(entries, first)
 	}
-	n, err := s.run(entries)
-	if err != nil {
+	if err := first(); err != nil {
 		return err
 	}
-	now, next := &s.buf, &s.ahead
-	s.encodeRun(now, entries[:n])
-	for len(entries) > 0 {
-		run, rest := entries[:n], entries[n:]
-		if n, err = s.run(rest); err != nil {
-			return err
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	w := &s.alone
+	w.rest, w.err = entries, s.failed
+	w.work(&s.bufs[0])
+	w.rest = nil
+	return w.err
+}
+
+// share writes entries with two goroutines, run by run:
+//
+//	lead:   Store.mu ── takes a run, encodes it, writes it, takes the next ... ── unlock
+//	caller: first ── does the same as long as there is a run to take ── waits for lead
+func (s *Store) share(entries []Entry, first func() error) (err error) {
+	w := &writing{store: s, rest: entries, led: make(chan struct{})}
+	var lead sync.WaitGroup
+	lead.Go(w.lead)
+	defer func() {
+		if err == nil {
+			err = w.err
 		}
-		if n > 0 {
-			if err := next.init(&s.lay); err != nil {
-				return err
-			}
-			s.encodeBeside(next, rest[:n])
-		}
-		err := s.writeRun(now, run)
-		next.encoding.Wait()
-		if err != nil {
-			return fmt.Errorf("slots %d to %d: %w", run[0].Slot, run[len(run)-1].Slot, err)
-		}
-		entries, now, next = rest, next, now
+	}()
+	defer lead.Wait()
+	defer w.stop() // an error or a panic of first
+	if err := first(); err != nil {
+		return err
 	}
+	w.help()
 	return nil
 }
 
-func (s *Store) encodeBeside(b *buffers, run []Entry) {
-	b.encoding.Go(func() { s.encodeRun(b, run) })
+// writing is a Write under way.
+type writing struct {
+	store *Store
+	led   chan struct{}  // closed: lead holds Store.mu
+	helps sync.WaitGroup // the caller, while lead must not let go of it
+
+	mu   sync.Mutex // guards the rest, and the handles of the store
+	rest []Entry    // not taken yet
+	err  error      // nothing more is taken
+	over bool       // lead waits for the caller
+}
+
+// lead writes what it can take, under the store's lock.
+func (w *writing) lead() {
+	w.store.mu.Lock()
+	defer w.store.mu.Unlock()
+	w.fail(w.store.failed)
+	close(w.led)
+	w.work(&w.store.bufs[1])
+	w.mu.Lock()
+	w.over = true
+	w.mu.Unlock()
+	w.helps.Wait()
+}
+
+// help writes what it can take, under the lock that lead holds.
+func (w *writing) help() {
+	<-w.led
+	w.mu.Lock()
+	over := w.over
+	if !over {
+		w.helps.Add(1)
+	}
+	w.mu.Unlock()
+	if over {
+		return
+	}
+	defer w.helps.Done()
+	w.work(&w.store.bufs[0])
+}
+
+// stop lets nothing more be taken.
+func (w *writing) stop() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.rest = nil
+}
+
+// fail notes the first error.
+func (w *writing) fail(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.err == nil {
+		w.err = err
+	}
+}
+
+// work writes run after run.
+func (w *writing) work(b *buffers) {
+	for {
+		run := w.take(b)
+		if len(run) == 0 {
+			return
+		}
+		w.store.encodeRun(b, run)
+		if err := w.writeRun(b, run); err != nil {
+			w.fail(fmt.Errorf("slots %d to %d: %w", run[0].Slot, run[len(run)-1].Slot, err))
+		}
+	}
+}
+
+// take returns the next run, none if there is none or something failed.
+func (w *writing) take(b *buffers) []Entry {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.err == nil {
+		w.err = b.init(&w.store.lay, w.store.runRows)
+	}
+	if w.err != nil {
+		return nil
+	}
+	var n int
+	if n, w.err = w.store.run(w.rest); w.err != nil {
+		return nil
+	}
+	run := w.rest[:n]
+	w.rest = w.rest[n:]
+	return run
 }
 
 // run returns how many of the entries are for consecutive slots of one chunk and
@@ -92,7 +192,7 @@ func (s *Store) encodeBeside(b *buffers, run []Entry) {
 func (s *Store) run(entries []Entry) (int, error) {
 	for i, e := range entries {
 		first := entries[0].Slot
-		if i == s.buf.run || uint64(e.Slot) != uint64(first)+uint64(i) || s.lay.chunk(e.Slot) != s.lay.chunk(first) {
+		if i == s.runRows || uint64(e.Slot) != uint64(first)+uint64(i) || s.lay.chunk(e.Slot) != s.lay.chunk(first) {
 			return i, nil
 		}
 		if e.Slot >= s.reserved.Load() {
@@ -113,14 +213,15 @@ func (s *Store) encodeRun(b *buffers, run []Entry) {
 }
 
 // writeRun writes a run: the three files, then the codes in memory.
-func (s *Store) writeRun(b *buffers, run []Entry) error {
+func (w *writing) writeRun(b *buffers, run []Entry) error {
+	s := w.store
 	for i := range run {
 		s.checked.Remove(run[i].Slot)
 	}
 	c := s.chunks[s.lay.chunk(run[0].Slot)]
 	for _, f := range c.files {
 		rows := b.rows[f.kind][:len(run)*s.lay.stride[f.kind]]
-		if err := s.store(f, rows, run[0].Slot); err != nil {
+		if err := w.put(f, rows, run[0].Slot); err != nil {
 			return err
 		}
 	}
@@ -146,22 +247,34 @@ func (s *Store) encode(b *buffers, i int, e *Entry) {
 	sideRow(row(sidecar)).set(s.base, e.Slot, e, row(vectors), row(codes))
 }
 
-// store writes rows to a file, beginning at a slot's place; in a read-only store
-// to memory.
-func (s *Store) store(f *slotFile, rows []byte, slot uint32) error {
+// put writes rows to a file, beginning at a slot's place; in a read-only store to
+// memory.
+func (w *writing) put(f *slotFile, rows []byte, slot uint32) error {
+	s := w.store
 	if s.cfg.ReadOnly {
 		return guard(func() error {
 			copy(f.rows[s.lay.within(slot)*s.lay.stride[f.kind]:], rows)
 			return nil
 		})
 	}
-	h, err := s.open(f)
+	h, err := w.open(f)
 	if err != nil {
 		return err
 	}
-	f.dirty = true
 	if _, err := h.WriteAt(rows, s.lay.offset(f.kind, slot)); err != nil {
 		return fmt.Errorf("%s: %w", f.name, err)
 	}
 	return nil
+}
+
+// open returns the handle of a file that is about to be written. Those of the runs
+// under way are the ones used last, so that none of them is closed.
+func (w *writing) open(f *slotFile) (vfs.File, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	h, err := w.store.open(f)
+	if err == nil {
+		f.dirty = true
+	}
+	return h, err
 }
