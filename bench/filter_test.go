@@ -41,15 +41,20 @@ func filteredStore(b *testing.B, fields ...string) (*tarn.Collection, *data.Set,
 
 // BenchmarkUndeclared asks under filters by number of words, which has no index, and in
 // turn under the same filters with one: what is not declared is read from the payloads,
-// one by one.
+// one by one, by each search or once for a batch of 50; per query.
 func BenchmarkUndeclared(b *testing.B) {
 	with, s, _ := filteredStore(b, "words")
 	without, _, _ := filteredStore(b)
 	for _, least := range []int{41, 55, 100, 118} {
 		f := tarn.WithFilter(tarn.Gte("words", least))
 		b.Run(fmt.Sprintf("words>=%d", least), func(b *testing.B) {
-			took := map[*tarn.Collection]spread{}
+			const batch = 50
+			took, together := map[*tarn.Collection]spread{}, spread{}
 			for i := 0; b.Loop(); i++ {
+				together = append(together, timed(func() {
+					_, err := without.SearchBatch(ctx, s.Queries[:batch], 10, f, tarn.WithoutPayload())
+					require.NoError(b, err)
+				}))
 				for _, c := range []*tarn.Collection{with, without} {
 					took[c] = append(took[c], timed(func() {
 						_, err := c.Search(ctx, s.Queries[i%len(s.Queries)], 10, f, tarn.WithoutPayload())
@@ -59,6 +64,7 @@ func BenchmarkUndeclared(b *testing.B) {
 			}
 			b.ReportMetric(float64(middle(took[with]).Microseconds()), "indexed-µs")
 			b.ReportMetric(float64(middle(took[without]).Microseconds()), "undeclared-µs")
+			b.ReportMetric(float64(middle(together).Microseconds())/batch, "undeclared-batch-µs")
 		})
 	}
 }
