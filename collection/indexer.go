@@ -14,9 +14,10 @@ import (
 //	   └──────────Release──────────────┘ still no: stays searchable in the delta,
 //	                                     and is tried again when the graph has changed
 type indexer struct {
-	work   signal       // the delta may have something to claim
-	old    atomic.Int64 // slots that Open found in the delta and that are still there: they do not count against new writes
-	done   atomic.Uint64
+	work   signal        // the delta may have something to claim
+	old    atomic.Int64  // slots that Open found in the delta and that are still there: they do not count against new writes
+	done   atomic.Uint64 // slots that left the delta
+	linked atomic.Uint64 // slots that a graph took
 	paused bool
 }
 
@@ -107,6 +108,7 @@ func (c *Collection) indexUnit(v *view, claimed []uint32) error {
 			return err
 		}
 		c.hook("index: between graph and delta")
+		c.index.linked.Add(1)
 		if found {
 			c.leaveDelta(v, slot)
 		} else if v.miss(slot) {

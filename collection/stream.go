@@ -34,6 +34,8 @@ type Stream struct {
 	queued  idCounts
 	spares  spares
 	skipped atomic.Uint64
+
+	courtesy courtesy
 }
 
 // item is what waits in a stream: an operation, or the place that follows the last
@@ -56,6 +58,7 @@ func (c *Collection) newStream(cfg StreamingConfig) (*Stream, error) {
 		},
 		Flush:     s.flush,
 		Settled:   s.settled,
+		Crowded:   s.crowded,
 		Size:      func(it item) int { return opSize(&it.op, c.config.Dim) },
 		Points:    itemPoints,
 		Transient: isTransient,
@@ -91,6 +94,7 @@ func (s *Stream) flush(ctx context.Context, items []item) error {
 	}
 	s.ops = w.ops
 	points := len(w.ops)
+	s.courtesy.count(s.c, points)
 	w.ops = lastPerName(w.ops)
 	w.durable = true
 	err := s.c.commitDurably(ctx, &w, nil)

@@ -11,7 +11,9 @@ import (
 // crew is what the background work of all collections of a process shares: as
 // many workers may run as there are processors, and one less while searches run or
 // a batch is written, so that these always find one free. A writer who waits for
-// the delta to shrink lifts that bound.
+// the delta to shrink lifts that bound. While a burst comes in and nobody searches, no
+// worker runs: what arrives is searchable in the delta, and indexed a little later (see
+// courtesy for how much may be put off).
 //
 //	worker: acquire ── one unit of work (a few inserts) ── release ── again
 //	            └─ behind those who came before; audits behind the others, one in sixteen
@@ -28,6 +30,7 @@ type crew struct {
 	seen     atomic.Uint64 // searches when a unit of work last ended
 	busy     atomic.Int32  // units of work for which searches are taken to run on
 	writing  atomic.Int32  // batches that are being written or fsynced
+	bursts   atomic.Int32  // bursts that work stands aside for
 	urgent   atomic.Int32  // writers that wait
 	stalled  atomic.Bool   // somebody waits for a place
 }
@@ -52,10 +55,18 @@ var shared crew
 // limit is how many workers may run now.
 func (w *crew) limit() int {
 	n := runtime.GOMAXPROCS(0)
-	if n > 1 && w.polite() {
+	switch {
+	case w.aside():
+		return 0
+	case n > 1 && w.polite():
 		return n - 1
 	}
 	return n
+}
+
+// aside reports whether work waits for the end of a burst.
+func (w *crew) aside() bool {
+	return w.bursts.Load() > 0 && w.urgent.Load() == 0 && w.busy.Load() == 0 && w.searches.Load() == w.seen.Load()
 }
 
 // polite reports whether work gives way to searches and writes.
@@ -73,6 +84,16 @@ func (w *crew) wrote() {
 		w.grant()
 		w.mu.Unlock()
 	}
+}
+
+// standAside makes work wait for the end of a burst, until goOn is called.
+func (w *crew) standAside() { w.bursts.Add(1) }
+
+func (w *crew) goOn() {
+	w.bursts.Add(-1)
+	w.mu.Lock()
+	w.grant()
+	w.mu.Unlock()
 }
 
 // acquire waits for a place, until ctx ends.

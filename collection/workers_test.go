@@ -118,3 +118,53 @@ func TestAuditsDoNotStarveBehindWorkWithoutEnd(t *testing.T) {
 		require.Equal(t, patientFor, slices.Index(order[patientFor+1:], leisurely))
 	})
 }
+
+func TestWorkersStandAsideForABurstUnlessSomebodySearchesOrWaits(t *testing.T) {
+	procs(t, 2)
+	synctest.Test(t, func(t *testing.T) {
+		var w crew
+		w.standAside()
+		require.Zero(t, w.limit())
+		inside := make(chan struct{})
+		go func() {
+			if w.acquire(t.Context(), pressing) == nil {
+				close(inside)
+			}
+		}()
+		synctest.Wait()
+		require.Zero(t, w.running)
+		w.write()
+		w.wrote()
+		require.Zero(t, w.running, "the end of one batch is not the end of the burst")
+		w.searches.Add(1)
+		require.Equal(t, 2, w.limit(), "a search must not find a delta that grows and grows")
+		w.searches.Add(^uint64(0))
+		w.urge()
+		<-inside
+		require.Equal(t, 2, w.limit(), "a writer waits for the delta")
+		w.calm()
+		w.release()
+		require.Zero(t, w.limit())
+		go func() { _ = w.acquire(t.Context(), pressing) }()
+		synctest.Wait()
+		require.Zero(t, w.running)
+		w.goOn()
+		synctest.Wait()
+		require.Equal(t, 1, w.running, "who waited goes on at the end of the burst")
+	})
+}
+
+func TestWhoeverStandsAsideIsLetInByTheNextBatchOnceSomebodySearches(t *testing.T) {
+	procs(t, 2)
+	synctest.Test(t, func(t *testing.T) {
+		var w crew
+		w.standAside()
+		go func() { _ = w.acquire(t.Context(), pressing) }()
+		synctest.Wait()
+		w.searches.Add(1)
+		w.write()
+		w.wrote()
+		synctest.Wait()
+		require.Equal(t, 1, w.running)
+	})
+}

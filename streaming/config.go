@@ -87,6 +87,12 @@ type Options[T any] struct {
 	// goroutine that calls Flush.
 	Settled func(items []T, err error)
 
+	// Crowded, if set, is told true when the stream has such a backlog that the next
+	// flush may hold as much as one ever does, and the last one took no longer than
+	// FlushInterval; and false when that is over. The goroutine that calls Flush calls
+	// it, in turn, and no backlog outlasts a failure or the stream.
+	Crowded func(bool)
+
 	Size      func(T) int      // bytes of an item; nil: 0
 	Points    func(T) int      // what an item counts for: 1, or 0 for a marker; nil: 1
 	Transient func(error) bool // nil: no error is transient
@@ -97,6 +103,9 @@ func (o Options[T]) withDefaults() Options[T] {
 	o.Config = o.Config.WithDefaults()
 	if o.Settled == nil {
 		o.Settled = func([]T, error) {}
+	}
+	if o.Crowded == nil {
+		o.Crowded = func(bool) {}
 	}
 	if o.Size == nil {
 		o.Size = func(T) int { return 0 }

@@ -20,6 +20,7 @@ type drainer[T any] struct {
 	armed    bool // the timer runs or its tick was not looked at
 	reach    int  // BatchSizes that the next flush may hold
 	soloLate bool // the last flush of a single BatchSize outlasted FlushInterval
+	crowded  bool // what Crowded was told last
 	buf      []T  // the batch in flight
 }
 
@@ -46,6 +47,7 @@ func (in *Ingester[T]) run() {
 	d.timer = time.NewTimer(in.opts.FlushInterval)
 	d.timer.Stop()
 	defer d.timer.Stop()
+	defer in.crowd(false)
 	for in.awaitTrigger() {
 		b := in.cut()
 		// A size flush restarts the timer; what comes in meanwhile counts from here.
@@ -206,5 +208,14 @@ func (in *Ingester[T]) adapt(reach int, late bool) {
 		d.reach = max(1, reach/2)
 	case batches >= d.reach:
 		d.reach = min(2*d.reach, maxReach)
+	}
+	in.crowd(d.reach == maxReach && batches > 0 && !late)
+}
+
+// crowd tells Crowded, if it is news.
+func (in *Ingester[T]) crowd(crowded bool) {
+	if d := &in.drain; d.crowded != crowded {
+		d.crowded = crowded
+		in.opts.Crowded(crowded)
 	}
 }

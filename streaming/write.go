@@ -74,6 +74,7 @@ func (in *Ingester[T]) stopped(err error) bool {
 
 // retry waits before the next attempt. False: the stream was told to stop.
 func (in *Ingester[T]) retry(err error, backoff time.Duration) bool {
+	in.crowd(false)
 	in.mu.Lock()
 	in.stats.LastError = err
 	in.trouble = err

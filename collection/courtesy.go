@@ -1,0 +1,49 @@
+package collection
+
+// courtesy is how a stream asks indexers to stand aside for a burst: writes go ten
+// times as quickly as inserts into a graph, so what indexers do meanwhile hardly makes
+// the delta smaller, but takes a processor from the burst. What is put off is owed:
+//
+//	points written while they stand aside ──> owed ──> slots indexed since
+//	                                           │
+//	         at the limit, or with a delta that is nearly full, nobody stands aside
+//
+// So all that indexing ever lags behind, for any number of bursts of any length, is one
+// limit: in a backlog without end indexers stand aside for no more points than they
+// index. The goroutine that flushes owns it.
+type courtesy struct {
+	burst bool   // there is one
+	aside bool   // work stands aside for it
+	owed  int    // points
+	seen  uint64 // slots indexed when owed was counted last
+}
+
+// courteous is how many points a collection may owe: as many as a delta may hold that
+// has room for more.
+func (c *Collection) courteous() int { return c.opts.Knobs.DeltaLimit / 8 * 7 }
+
+// count counts points that are about to be written.
+func (s *courtesy) count(c *Collection, points int) {
+	indexed := c.index.linked.Load()
+	s.owed = max(0, s.owed-int(indexed-s.seen))
+	s.seen = indexed
+	aside := s.burst && s.owed+points <= c.courteous() && c.view.Load().delta.Len()+points <= c.courteous()
+	if aside {
+		s.owed += points
+	}
+	switch {
+	case aside == s.aside:
+		return
+	case aside:
+		shared.standAside()
+	default:
+		shared.goOn()
+	}
+	s.aside = aside
+}
+
+// crowded is told when a burst begins and ends.
+func (s *Stream) crowded(burst bool) {
+	s.courtesy.burst = burst
+	s.courtesy.count(s.c, 0)
+}
