@@ -98,6 +98,9 @@ func (c *Collection) moveTail(ctx context.Context) (moved int, err error) {
 			return moved, err
 		}
 		if len(w.ops) == 0 {
+			if moved > 0 {
+				watch.Tell(ctx, "moving points", total, total) // others moved of themselves, or died
+			}
 			return moved, nil
 		}
 		moved += len(w.ops)

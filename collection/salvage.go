@@ -230,6 +230,10 @@ func (s *salvage) slots(ctx context.Context) error {
 		return nil
 	}, func(slot uint32, absent bool, f vecfile.Finding) {
 		every = false
+		if slot != vecfile.NoSlot {
+			seen++
+			watch.Tell(ctx, "reading slots", seen, of)
+		}
 		if absent && slot != vecfile.NoSlot {
 			lastAbsent = int64(slot)
 		}

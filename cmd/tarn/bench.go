@@ -18,15 +18,15 @@ import (
 
 func benchCommand() *cli.Command {
 	return storeCommand{
-		name: "bench", usage: "measure recall and latency of a collection's own searches, over the beam", collection: true,
+		name: "bench", usage: "measure recall and latency of your own searches over the beam", collection: true,
 		text: "Asks with vectors half way between a random point and one of its neighbours: new to the store, and where its\n" +
-			"points are. What is right is found by comparing with every point. --plot draws recall over latency.",
+			"points are. What is right is found by comparing with every point. --plot draws recall over latency into a file, which must not exist.",
 		flags: []cli.Flag{
 			&cli.IntFlag{Name: "queries", Usage: "ask `N` times per beam", Value: 200},
 			&cli.IntFlag{Name: "k", Usage: "for `N` points", Value: 10},
-			&cli.IntSliceFlag{Name: "ef", Usage: "beams to measure", Value: []int{10, 20, 40, 80, 160, 320}},
+			&cli.IntSliceFlag{Name: "ef", Usage: "beams `N,...`", Value: []int{10, 20, 40, 80, 160, 320}},
 			&cli.Uint64Flag{Name: "seed", Usage: "`N` chooses the points", Value: 1},
-			&cli.StringFlag{Name: "plot", Usage: "draw into `FILE` (.png, .svg or .pdf), which must not exist"},
+			&cli.StringFlag{Name: "plot", Usage: "draw into `FILE`: .png, .svg or .pdf"},
 		},
 		run: runBench,
 	}.command()

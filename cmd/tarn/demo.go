@@ -15,7 +15,7 @@ import (
 func demoCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "demo",
-		Usage: "stream real embeddings into a store, search it meanwhile, and check every promise",
+		Usage: "live a store's life on real data, and check every promise",
 		Description: "Streams the doc comments of Go's standard library into a new store while a searcher asks for what was\n" +
 			"just acknowledged and the index is rebuilt; closes the store, opens it again, goes on, and checks that\n" +
 			"nothing is missing and nothing deleted came back. Exit status 1 if a promise was broken.",
@@ -44,11 +44,17 @@ func runDemo(ctx context.Context, cmd *cli.Command) error {
 	if err != nil {
 		return err
 	}
-	write := report.WriteText
-	if cmd.Bool("json") {
-		write = report.WriteJSON
+	out := cmd.Root().Writer
+	columns := progress.Columns(out)
+	if columns == 0 {
+		columns = 120 // a file is as wide as one likes
 	}
-	if err := write(cmd.Root().Writer); err != nil {
+	if cmd.Bool("json") {
+		err = report.WriteJSON(out)
+	} else {
+		err = report.WriteText(out, columns)
+	}
+	if err != nil {
 		return fmt.Errorf("print the report: %w", err)
 	}
 	if broken := report.Broken(); len(broken) > 0 {

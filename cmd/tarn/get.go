@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/urfave/cli/v3"
 )
@@ -23,12 +24,21 @@ func getCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			vector, dots := p.Vector, ""
-			if len(vector) > 8 {
-				vector, dots = vector[:8], fmt.Sprintf(" … %d components; --json prints all", len(p.Vector))
-			}
-			_, err = fmt.Fprintf(r.out(), "point    %s\nvector   %v%s\npayload  %s\n", name(p), vector, dots, harmless(string(payload)))
+			_, err = fmt.Fprintf(r.out(), "point    %s\nvector   %s\npayload  %s\n", name(p), firstOf(p.Vector), harmless(string(payload)))
 			return err
 		},
 	}.command()
+}
+
+// firstOf returns a vector, or how it begins, on one line of a terminal.
+func firstOf(v []float32) string {
+	const most = 8
+	if len(v) <= most {
+		return fmt.Sprint(v)
+	}
+	var b strings.Builder
+	for _, x := range v[:most/2] {
+		fmt.Fprintf(&b, "%.3g ", x)
+	}
+	return fmt.Sprintf("[%s…] %d components; --json prints all", b.String(), len(v))
 }

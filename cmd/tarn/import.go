@@ -22,16 +22,16 @@ func importCommand() *cli.Command {
 	return &cli.Command{
 		Name: "import", Usage: "stream vectors of other programs' files into a collection", ArgsUsage: "DIR COLLECTION FILE",
 		Description: "Reads .ndjson, .npy, .fvecs, .bvecs, .fbin, .u8bin, .i8bin, .f16bin, and the graphs that coder/hnsw saves\n" +
-			"(--format hnsw); each may be .gz. Row i becomes the point --first-id + i; nodes of a graph keep their keys.\n" +
+			"(--format hnsw); each may be .gz. Row i becomes the point --first-id + i; nodes of a graph keep their keys, which --keys says the type of (int, string, uint64, int64, uint32, int32).\n" +
 			"The place in FILE is stored with the points: run again after an interrupt, it goes on where it was. Rows\n" +
 			"that can be no points are left out, counted and told.\n\n" +
 			"Exit status: 0 every row is stored and durable; 3 every row but those told; 1 it ended early.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "format", Usage: "`FORMAT` of FILE; default: by its name"},
-			&cli.StringFlag{Name: "metric", Usage: "of a collection that is made: `METRIC` is cosine, l2 or dot", Value: "cosine"},
+			&cli.StringFlag{Name: "metric", Usage: "`M` of a new collection: cosine, l2 or dot", Value: "cosine"},
 			&cli.Uint64Flag{Name: "first-id", Usage: "`N` is the id of the first row"},
-			&cli.StringFlag{Name: "source", Usage: "store the place under `NAME`; default: the path of FILE"},
-			&cli.StringFlag{Name: "keys", Usage: "of a coder/hnsw graph: `K` is int, string, uint64, int64, uint32 or int32", Value: "int"},
+			&cli.StringFlag{Name: "source", Usage: "keep the place under `NAME`; default: FILE's path"},
+			&cli.StringFlag{Name: "keys", Usage: "`TYPE` of the keys of a coder/hnsw graph", Value: "int"},
 			&cli.BoolFlag{Name: "json", Usage: "print the report as JSON"},
 		},
 		Action: runImport,

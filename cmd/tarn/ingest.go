@@ -22,9 +22,10 @@ func ingestCommand() *cli.Command {
 		Name:      "ingest",
 		Usage:     "stream points from NDJSON into a collection, each line once",
 		ArgsUsage: "DIR COLLECTION [FILE|-]",
-		Description: "Each line of FILE (- or nothing: standard input; .gz is unpacked) is one object:\n" +
+		Description: "Each line of FILE is one object (- or nothing: standard input; .gz is unpacked):\n\n" +
 			"   {\"id\": 7, \"vector\": [0.1, 0.2, 0.3], \"payload\": {\"title\": \"a small lake\"}}\n" +
-			"or {\"id\": 7, \"delete\": true}; \"key\" stands for \"id\" where strings name the points.\n\n" +
+			"   {\"id\": 7, \"delete\": true}\n\n" +
+			"\"key\" stands for \"id\" where strings name the points.\n\n" +
 			"The number of the last line is stored in the same record as its points, under the source's name. After a\n" +
 			"crash, an interrupt or a kill, --resume goes on behind it: nothing is written twice, nothing is left out.\n" +
 			"Lines that cannot be stored go to the side file with their number and the reason, and stop nothing.\n" +
@@ -32,10 +33,10 @@ func ingestCommand() *cli.Command {
 			"Exit status: 0 every line is stored and durable; 3 every line but those in the side file; 1 it ended early,\n" +
 			"what the summary says is stored; 2 the command was not understood.",
 		Flags: []cli.Flag{
-			&cli.IntFlag{Name: "dim", Usage: "create the collection, if it is not there, for vectors of `N` components"},
+			&cli.IntFlag{Name: "dim", Usage: "make the collection, if need be, for `N` dimensions"},
 			&cli.StringFlag{Name: "metric", Usage: "with --dim: `METRIC` is cosine, l2 or dot", Value: "cosine"},
 			&cli.BoolFlag{Name: "resume", Usage: "go on behind the last line that is stored"},
-			&cli.StringFlag{Name: "source", Usage: "store the place under `NAME`; default: the path of FILE, or stdin"},
+			&cli.StringFlag{Name: "source", Usage: "keep the place under `NAME`; default: FILE's path, or stdin"},
 			&cli.StringFlag{Name: "bad", Usage: "write bad lines to `FILE`; default: FILE.bad, or stdin.bad"},
 			&cli.BoolFlag{Name: "json", Usage: "print the summary as JSON"},
 		},
@@ -97,24 +98,24 @@ func runLines(ctx context.Context, c *tarn.Collection, o ingest.Options) (ingest
 type badLinesError struct{ sum ingest.Summary }
 
 func (e badLinesError) Error() string {
-	return fmt.Sprintf("%d lines could not be stored: see %s", e.sum.Bad, e.sum.BadFile)
+	return fmt.Sprintf("%s could not be stored: see %s", many(int(e.sum.Bad), "line", "lines"), e.sum.BadFile)
 }
 
 func ingestOptions(cmd *cli.Command, file string) (ingest.Options, error) {
 	o := ingest.Options{File: file, Stdin: cmd.Root().Reader, Source: cmd.String("source"), BadFile: cmd.String("bad"), Resume: cmd.Bool("resume")}
-	name := "stdin"
+	name, bad := "stdin", "stdin.bad"
 	if file != "-" {
 		path, err := filepath.Abs(file)
 		if err != nil {
 			return o, err
 		}
-		name = path
+		name, bad = path, file+".bad"
 	}
 	if o.Source == "" {
 		o.Source = name
 	}
 	if o.BadFile == "" {
-		o.BadFile = name + ".bad"
+		o.BadFile = bad
 	}
 	o.Progress = &reading{show: progress.New(cmd.Root().ErrWriter), what: "line"}
 	return o, nil
@@ -154,9 +155,10 @@ func printSummary(cmd *cli.Command, s ingest.Summary) error {
 		enc.SetEscapeHTML(false)
 		return enc.Encode(s)
 	}
-	_, err := fmt.Fprintf(w, "stored    %d points, %d deletes, from %d lines in %.1f s (%.0f points/s)\n"+
-		"bad       %d lines\nposition  line %d of %s\npoints    %d in %s\n",
-		s.Stored, s.Deleted, s.Lines, s.Seconds, s.PerSecond, s.Bad, s.Position, s.Source, s.Points, s.Collection)
+	_, err := fmt.Fprintf(w, "stored    %s, %s, from %s in %.1f s (%s points a second)\n"+
+		"bad       %s\nposition  line %s of %s\npoints    %s in %s\n",
+		many(int(s.Stored), "point", "points"), many(int(s.Deleted), "delete", "deletes"), many(int(s.Lines), "line", "lines"), s.Seconds, count(int(s.PerSecond)),
+		many(int(s.Bad), "line", "lines"), count(s.Position), shown(s.Source), count(s.Points), s.Collection)
 	if err == nil && s.Resumed > 0 {
 		_, err = fmt.Fprintf(w, "resumed   behind line %d\n", s.Resumed)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -140,9 +141,9 @@ func (in *inspection) holds(name string) string {
 	_, err := fmt.Sscanf(stem, "%x", &n)
 	switch {
 	case name == "meta.db":
-		return fmt.Sprintf("configuration, checkpoint at write %s, payloads, %s", count(in.Checkpoint.LSN), many(len(in.Positions), "place in a source", "places in sources"))
+		return fmt.Sprintf("configuration, payloads, %s", many(len(in.Positions), "place in a source", "places in sources"))
 	case name == "meta.copy":
-		return "its small records once more, to repair it from"
+		return "its small records once more, for repair"
 	case name == "fields.idx":
 		return "indexes of the declared fields"
 	case name == in.Checkpoint.Graph:
@@ -168,11 +169,17 @@ func (in *inspection) print(r *request) error {
 		return err
 	}
 	ck := in.Checkpoint
+	if _, err := fmt.Fprintln(r.out()); err != nil {
+		return err
+	}
 	rows = [][]string{
-		{"", ""},
 		{"checkpoint", fmt.Sprintf("number %d, at write %s: %s slots, %s of them live", ck.Generation, count(ck.LSN), count(ck.Slots), count(ck.Live))},
 		{"log behind it", fmt.Sprintf("%s records, %s", count(in.Log.Records), size(in.Log.Bytes))},
-		{"configuration", in.Config},
+	}
+	label := "configuration"
+	for _, line := range configLines(in.Config) {
+		rows = append(rows, []string{label, line})
+		label = ""
 	}
 	for _, source := range slices.Sorted(maps.Keys(in.Positions)) {
 		rows = append(rows, []string{"source", fmt.Sprintf("%s at %s", shown(source), count(in.Positions[source]))})
@@ -181,4 +188,27 @@ func (in *inspection) print(r *request) error {
 		rows = append(rows, []string{"problem", p})
 	}
 	return table(r.out(), rows)
+}
+
+// configLines returns what is configured, a line each.
+func configLines(config string) []string {
+	var all any
+	d := json.NewDecoder(strings.NewReader(config))
+	d.UseNumber()
+	if d.Decode(&all) != nil {
+		return []string{shown(config)}
+	}
+	return flat(nil, "", all)
+}
+
+// flat appends a line for each value in a JSON value, with the names that lead to it.
+func flat(lines []string, name string, v any) []string {
+	fields, ok := v.(map[string]any)
+	if !ok {
+		return append(lines, shown(fmt.Sprintf("%s %v", name, v)))
+	}
+	for _, field := range slices.Sorted(maps.Keys(fields)) {
+		lines = flat(lines, strings.TrimPrefix(name+"."+field, "."), fields[field])
+	}
+	return lines
 }

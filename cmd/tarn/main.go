@@ -73,11 +73,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		ExitErrHandler: func(context.Context, *cli.Command, error) {}, // the exit status is run's
 	}
 	for _, c := range root.Commands {
-		c.OnUsageError = root.OnUsageError
+		helped(c).OnUsageError = root.OnUsageError
 	}
 	err := root.Run(ctx, args)
 	if err != nil {
-		fmt.Fprintln(stderr, "tarn:", explain(err))
+		sayFolded(stderr, "tarn: "+explain(err), "      ")
 		if !said.anything && slices.Contains(args, "--json") {
 			_ = printJSON(said, map[string]string{"error": err.Error()}) // standard error has it
 		}

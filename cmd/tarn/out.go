@@ -8,6 +8,7 @@ import (
 	"strings"
 	"text/tabwriter"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/tarndb/tarn"
 	"github.com/tarndb/tarn/cmd/tarn/internal/progress"
@@ -92,6 +93,37 @@ func fitted(w io.Writer, rows [][]string) error {
 		}
 	}
 	return nil
+}
+
+// sayFolded prints a text, on a terminal with its lines broken between words; what is
+// left of one goes on behind rest.
+func sayFolded(w io.Writer, text, rest string) {
+	if columns := progress.Columns(w); columns > 0 {
+		text = fold(text, rest, columns-1)
+	}
+	fmt.Fprintln(w, text)
+}
+
+func fold(text, rest string, columns int) string {
+	var lines []string
+	for line := range strings.SplitSeq(text, "\n") {
+		lead := line[:len(line)-len(strings.TrimLeft(line, " "))]
+		lines = append(lines, lead)
+		bare := true
+		for word := range strings.FieldsSeq(line) {
+			n := len(lines) - 1
+			switch {
+			case bare:
+				lines[n] += word
+			case utf8.RuneCountInString(lines[n])+1+utf8.RuneCountInString(word) <= columns:
+				lines[n] += " " + word
+			default:
+				lines = append(lines, rest+word)
+			}
+			bare = false
+		}
+	}
+	return strings.Join(lines, "\n")
 }
 
 // cut returns at most n runes of a text, and says that there were more.

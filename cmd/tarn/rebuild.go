@@ -11,7 +11,7 @@ import (
 
 func rebuildCommand() *cli.Command {
 	return storeCommand{
-		name: "rebuild", usage: "build a collection's graph anew, with other parameters if given", collection: true, writes: true,
+		name: "rebuild", usage: "build a graph anew, with other parameters if given", collection: true, writes: true,
 		text: "What is given is stored with the collection; the rest stays as it is. docs/tuning.md says what it does.",
 		flags: []cli.Flag{
 			&cli.IntFlag{Name: "m", Usage: "`N` links per point"},

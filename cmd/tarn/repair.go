@@ -82,9 +82,9 @@ func runRepair(ctx context.Context, cmd *cli.Command, dir string) error {
 		err = printJSON(w, map[string]any{"collections": out})
 	} else {
 		for _, r := range out {
-			fmt.Fprintln(w, r.line())
+			sayFolded(w, r.line(), "  ")
 			for _, f := range r.Findings {
-				fmt.Fprintln(w, "  "+findingLine(tarn.Finding(f)))
+				sayFolded(w, "  "+findingLine(tarn.Finding(f)), "    ")
 			}
 		}
 	}

@@ -18,7 +18,7 @@ func statsCommand() *cli.Command {
 		flags: []cli.Flag{
 			&cli.BoolFlag{Name: "watch", Usage: "print again every --every"},
 			&cli.DurationFlag{Name: "every", Usage: "with --watch: `DURATION` between two prints", Value: 2 * time.Second},
-			&cli.IntFlag{Name: "count", Usage: "with --watch: end after `N` prints; 0: when interrupted"},
+			&cli.IntFlag{Name: "count", Usage: "with --watch: end after `N` prints"},
 		},
 		run: runStats,
 	}.command()

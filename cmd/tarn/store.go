@@ -176,7 +176,7 @@ func (r *request) get(ctx context.Context, name string) (tarn.Point, error) {
 	return r.c.Get(ctx, n)
 }
 
-var filterFlag = &cli.StringFlag{Name: "filter", Usage: "only points whose payload fulfils `JSON`, as {\"lang\":\"go\",\"year\":{\"$gte\":2020}}"}
+var filterFlag = &cli.StringFlag{Name: "filter", Usage: "only points that `JSON` holds of, as {\"year\":{\"$gte\":2020}}"}
 
 // filter returns what --filter asks for, nil for nothing.
 func (r *request) filter() (tarn.Filter, error) {

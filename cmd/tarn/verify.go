@@ -39,11 +39,11 @@ func runVerify(ctx context.Context, r *request) error {
 	}
 	if !r.json() {
 		for _, f := range report.Findings {
-			fmt.Fprintln(r.out(), findingLine(f))
+			sayFolded(r.out(), findingLine(f), "  ")
 		}
 	}
 	if n := len(report.Findings); n > 0 {
-		return fmt.Errorf("%w: %d findings", tarn.ErrCorrupt, n)
+		return fmt.Errorf("%w: %s", tarn.ErrCorrupt, many(n, "finding", "findings"))
 	}
 	return nil
 }

@@ -45,7 +45,7 @@ func (d *demo) reopen(ctx context.Context) (err error) {
 	if err := d.lookup(ctx); err != nil {
 		return err
 	}
-	d.show.Say("opened again: first answer after %.1f ms, %s points, the stream is running without being asked",
+	d.show.Say("opened again: first answer after %.1f ms, %s points, the stream is running",
 		d.report.ReopenMS, thousands(d.c.Len()))
 	return nil
 }

@@ -122,19 +122,26 @@ func (r *Report) WriteJSON(w io.Writer) error {
 	return enc.Encode(r)
 }
 
-// WriteText prints the report for people.
-func (r *Report) WriteText(w io.Writer) error {
+// WriteText prints the report for people, in lines of at most as many columns where
+// a text can be cut.
+func (r *Report) WriteText(w io.Writer, columns int) error {
 	p := &printer{w: w}
+	symbol := 34 // columns for a name, and what is left for its text
+	if columns < 120 {
+		symbol = 28
+	}
+	doc := max(columns-len("  0.123    ")-symbol, 20)
 	p.line("")
 	for _, q := range r.Questions {
 		p.line("%s", q.Text)
 		for _, n := range q.Nearest {
-			p.line("  %.3f  %-34s %s", n.Distance, n.Symbol, clip(n.Doc, 72))
+			p.line("  %.3f  %-*s  %s", n.Distance, symbol, clip(n.Symbol, symbol), clip(n.Doc, doc))
 		}
 		p.line("")
 	}
-	p.row("points", "%s, %d dimensions; %s deleted, %s moves, %d rebuild in %.0f ms on the way",
-		thousands(r.Points), r.Dim, thousands(r.Deleted), thousands(r.Moved), r.Rebuilds, r.RebuildMS)
+	p.row("points", "%s of %d dimensions", thousands(r.Points), r.Dim)
+	p.row("on the way", "%s deleted, %s moved, %d rebuild in %.0f ms",
+		thousands(r.Deleted), thousands(r.Moved), r.Rebuilds, r.RebuildMS)
 	p.row("accepted", "%s a second", thousands(int(r.AcceptedPerS)))
 	p.row("until durable", "p50 %.1f ms, p99 %.1f ms", r.DurableP50MS, r.DurableP99MS)
 	p.row("searches", "%s made, %d missed, %d out of date", thousands(r.Searches), r.Misses, r.Stale)

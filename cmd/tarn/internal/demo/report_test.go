@@ -48,9 +48,9 @@ func TestTextReportShowsTheAnswers(t *testing.T) {
 	r := whole()
 	r.Questions = []Question{{Text: "exit a program", Nearest: []Nearest{{Symbol: "os.Exit", Distance: 0.25, Doc: strings.Repeat("x", 100)}}}}
 	var b bytes.Buffer
-	require.NoError(t, r.WriteText(&b))
+	require.NoError(t, r.WriteText(&b, 80))
 	assert.Contains(t, b.String(), "exit a program\n  0.250  os.Exit")
-	assert.Contains(t, b.String(), strings.Repeat("x", 71)+"…\n")
+	assert.Contains(t, b.String(), strings.Repeat("x", 40)+"…\n")
 	assert.Contains(t, b.String(), "recall@10        0.9700")
 }
 
