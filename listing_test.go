@@ -64,6 +64,39 @@ func listFew(t *testing.T, fields []string) {
 		}
 		require.Equal(t, names, got, limit)
 	}
+	page, err := keyed.ScrollKeys(ctx, names[5], 20, tarn.Eq("in", true)) // from on, not after
+	require.NoError(t, err)
+	require.Equal(t, names[5], page[0].Key)
+	page, err = w.c.Scroll(ctx, ids[5], 20, tarn.Eq("in", true))
+	require.NoError(t, err)
+	require.Equal(t, ids[5], page[0].ID)
+}
+
+// A point that moves while a listing under a filter is on its way to it is looked for
+// where it is then, and is listed if it matches there.
+func TestAPointThatMovesDuringAListingByKeyIsListedIfItMatches(t *testing.T) {
+	for _, fields := range [][]string{nil, {"in"}} {
+		s := newSteps()
+		n := newNamed(t, tarn.CollectionConfig{Dim: dim, Fields: fields}, collection.Knobs{Hook: s.hook})
+		point := func(i int, in bool) tarn.Point {
+			return tarn.Point{Key: fmt.Sprintf("%03d", i), Vector: vector(newRand(uint64(i)), dim), Payload: tarn.Payload{"in": in}}
+		}
+		for i := range 300 {
+			require.NoError(t, n.c.Upsert(ctx, point(i, i%2 == 0)))
+		}
+		indexed(t, n.c)
+		s.call("list: between keys and places", func() { // 0 moves, 1 enters, 2 leaves
+			for i, in := range []bool{true, true, false} {
+				require.NoError(t, n.c.Upsert(ctx, point(i, in)))
+			}
+		})
+		page, err := n.c.ScrollKeys(ctx, "", 3, tarn.Eq("in", true))
+		require.NoError(t, err)
+		require.Len(t, page, 3)
+		for i, key := range []string{"000", "001", "004"} {
+			require.Equal(t, key, page[i].Key)
+		}
+	}
 }
 
 // Whoever reads points has pinned where he found them: what is written while he stands

@@ -186,6 +186,7 @@ func (p *changePage) cut() {
 // order, without those that indexes rule out. Their slots are pinned from then on.
 func (l *list) locate(ids []uint64) error {
 	c := l.c
+	c.hook("list: between keys and places")
 	l.s.pin.hold(&c.clock)
 	c.publish.RLock()
 	defer c.publish.RUnlock()
