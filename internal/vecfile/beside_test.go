@@ -5,6 +5,7 @@ import (
 	"math"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -152,6 +153,26 @@ func TestTheStoreIsLockedUntilBothWhoShareAWriteHaveEnded(t *testing.T) {
 		close(caller)
 		require.NoError(t, <-done)
 		requireHolds(t, s, points(0, 3, 1, 20))
+		require.NoError(t, s.Close())
+	})
+}
+
+func TestNoFileIsClosedWhileOneOfTwoWritesToIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		inject := vfs.NewInject(vfs.NewMem())
+		cfg := config()
+		cfg.RunBytes, cfg.ChunkSlots = 1, 1
+		s := open(t, inject, cfg, 0)
+		const n = 3 * maxHandles
+		require.NoError(t, s.Reserve(n))
+		for _, f := range []string{"*.vec", "*.code", "*.side"} {
+			f := &vfs.Fault{Ops: []vfs.Op{vfs.OpWrite}, Glob: f, Count: 1, Delay: time.Second} // the other does all the rest meanwhile
+			inject.Add(f)
+			require.NoError(t, s.Write(points(0, n, 2, 20)))
+			require.Equal(t, 1, inject.Hits(f))
+			requireHolds(t, s, points(0, n, 2, 20))
+		}
+		require.NoError(t, s.Sync())
 		require.NoError(t, s.Close())
 	})
 }

@@ -37,6 +37,8 @@ type slotFile struct {
 	handle vfs.File
 	dirty  bool // written since its last fsync; then handle is open
 	busy   bool // being fsynced; handle must not be closed
+
+	writers int // who write to handle just now; it must not be closed
 }
 
 // grown returns the size to which a file of size bytes that needs need bytes is

@@ -58,7 +58,7 @@ func (s *Store) touch(f *slotFile) {
 func (s *Store) evict(n int) error {
 	for i := 0; len(s.handles) > n && i < len(s.handles); {
 		f := s.handles[i]
-		if f.busy {
+		if f.busy || f.writers > 0 {
 			i++
 			continue
 		}

@@ -261,20 +261,28 @@ func (w *writing) put(f *slotFile, rows []byte, slot uint32) error {
 	if err != nil {
 		return err
 	}
+	defer w.release(f)
 	if _, err := h.WriteAt(rows, s.lay.offset(f.kind, slot)); err != nil {
 		return fmt.Errorf("%s: %w", f.name, err)
 	}
 	return nil
 }
 
-// open returns the handle of a file that is about to be written. Those of the runs
-// under way are the ones used last, so that none of them is closed.
+// open returns the handle of a file that is about to be written. It stays open until
+// release is called: the other of two who share a Write may open many more meanwhile.
 func (w *writing) open(f *slotFile) (vfs.File, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	h, err := w.store.open(f)
 	if err == nil {
 		f.dirty = true
+		f.writers++
 	}
 	return h, err
+}
+
+func (w *writing) release(f *slotFile) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	f.writers--
 }
