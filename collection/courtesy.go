@@ -6,11 +6,12 @@ package collection
 //
 //	points written while they stand aside ──> owed ──> slots indexed since
 //	                                           │
-//	         at the limit, or with a delta that is nearly full, nobody stands aside
+//	 above what the delta holds, or with a delta that is nearly full, nobody stands aside
 //
-// So all that indexing ever lags behind, for any number of bursts of any length, is one
-// limit: in a backlog without end indexers stand aside for no more points than they
-// index. The goroutine that flushes owns it.
+// So for bursts of any number and length indexing lags behind by no more than the delta
+// holds, of a few points that are written again and again by one flush; and in a backlog
+// without end indexers stand aside for no more points than they index. The goroutine that
+// flushes owns it.
 type courtesy struct {
 	burst bool   // there is one
 	aside bool   // work stands aside for it
@@ -18,16 +19,16 @@ type courtesy struct {
 	seen  uint64 // slots indexed when owed was counted last
 }
 
-// courteous is how many points a collection may owe: as many as a delta may hold that
-// has room for more.
-func (c *Collection) courteous() int { return c.opts.Knobs.DeltaLimit / 8 * 7 }
+// roomy is how many points a delta may hold that has room for more.
+func (c *Collection) roomy() int { return c.opts.Knobs.DeltaLimit / 8 * 7 }
 
 // count counts points that are about to be written.
 func (s *courtesy) count(c *Collection, points int) {
 	indexed := c.index.linked.Load()
 	s.owed = max(0, s.owed-int(indexed-s.seen))
 	s.seen = indexed
-	aside := s.burst && s.owed+points <= c.courteous() && c.view.Load().delta.Len()+points <= c.courteous()
+	waiting := c.view.Load().delta.Len()
+	aside := s.burst && s.owed <= waiting && waiting+points <= c.roomy()
 	if aside {
 		s.owed += points
 	}

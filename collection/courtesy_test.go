@@ -6,60 +6,77 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// newCourtesy returns a stream that writes nothing, and how many points it may put off.
-func newCourtesy(t *testing.T) (s *Stream, c *Collection, limit int) {
-	const deltaLimit = 800
-	c = newTestCollection(t, tempFS(t), Knobs{PauseIndexer: true, NoBackground: true, DeltaLimit: deltaLimit})
-	s = &Stream{c: c}
+const courtesyLimit = 800
+
+// burst is a stream with a backlog and without goroutines: only what it asks of the
+// indexers is real.
+type burst struct {
+	t    *testing.T
+	s    *Stream
+	next int // id that was not written
+}
+
+func newBurst(t *testing.T) *burst {
+	c := newTestCollection(t, tempFS(t), Knobs{PauseIndexer: true, NoBackground: true, DeltaLimit: courtesyLimit})
+	b := &burst{t: t, s: &Stream{c: c}}
 	t.Cleanup(func() {
-		s.crowded(false)
+		b.s.crowded(false)
 		require.Zero(t, shared.bursts.Load())
 	})
-	return s, c, deltaLimit / 8 * 7
+	return b
 }
 
-func TestNoMorePointsThanADeltaHoldsAreWrittenWhileIndexersStandAside(t *testing.T) {
-	s, _, limit := newCourtesy(t)
-	aside := 0
-	for range 10_000 { // the same points again and again: the delta does not fill
-		s.crowded(true)
-		s.courtesy.count(s.c, 10)
-		if shared.bursts.Load() > 0 {
-			aside += 10
-		}
-		s.crowded(false) // a backlog that flickers is none the younger
-		require.Zero(t, shared.bursts.Load())
+// write writes ten points, new ones or the first ten again, and reports how many of
+// them indexers stood aside for.
+func (b *burst) write(fresh bool) (aside int) {
+	b.s.crowded(true)
+	b.s.courtesy.count(b.s.c, 10)
+	if shared.bursts.Load() > 0 {
+		aside = 10
 	}
-	require.Equal(t, limit, aside)
+	from := 0
+	if fresh {
+		from, b.next = b.next, b.next+10
+	}
+	require.NoError(b.t, b.s.c.Upsert(b.t.Context(), randomPoints(1, from, 10)...))
+	b.s.crowded(false) // a backlog that flickers is none the younger
+	require.Zero(b.t, shared.bursts.Load())
+	return aside
 }
 
-func TestWhatIndexersWerePutOffTheyMakeUpForPointByPoint(t *testing.T) {
-	s, c, limit := newCourtesy(t)
-	s.crowded(true)
-	write := func() (aside int) {
-		for range 1000 {
-			s.courtesy.count(c, 10)
-			if shared.bursts.Load() > 0 {
-				aside += 10
-			}
+func TestIndexersStandAsideForABurstWhileTheDeltaHasRoom(t *testing.T) {
+	b := newBurst(t)
+	aside := 0
+	for range 100 {
+		aside += b.write(true)
+	}
+	require.Equal(t, courtesyLimit/8*7, aside)
+}
+
+func TestIndexersStandAsideForOneFlushOfPointsThatAreWrittenAgainAndAgain(t *testing.T) {
+	b := newBurst(t)
+	aside := 0
+	for range 300 { // the delta never fills
+		aside += b.write(false)
+	}
+	require.Equal(t, 20, aside, "what the delta holds, and one flush")
+}
+
+func TestIndexersMakeUpForWhatTheyPutOffPointByPoint(t *testing.T) {
+	b := newBurst(t)
+	again := func() (aside int) {
+		for range 100 {
+			aside += b.write(false)
 		}
 		return aside
 	}
-	require.Equal(t, limit, write())
-	require.Zero(t, write(), "in a backlog without end they work on")
-	c.index.linked.Add(130)
-	require.Equal(t, 130, write())
-	c.index.linked.Add(1 << 40)
-	require.Equal(t, limit, write(), "no more for having worked a lot")
-}
-
-func TestNobodyStandsAsideForADeltaThatIsNearlyFull(t *testing.T) {
-	s, c, limit := newCourtesy(t)
-	require.NoError(t, c.Upsert(t.Context(), randomPoints(1, 0, limit-5)...))
-	s.crowded(true)
-	s.courtesy.count(c, 5)
-	require.EqualValues(t, 1, shared.bursts.Load())
-	require.NoError(t, c.Upsert(t.Context(), randomPoints(1, 10_000, 5)...))
-	s.courtesy.count(c, 5)
-	require.Zero(t, shared.bursts.Load())
+	require.Equal(t, 20, again())
+	require.Zero(t, again(), "in a backlog without end they work on")
+	b.s.c.index.linked.Add(50)
+	require.Equal(t, 20, again())
+	require.Zero(t, again())
+	b.s.c.index.linked.Add(20)
+	require.Equal(t, 20, again(), "as many as they indexed")
+	b.s.c.index.linked.Add(1 << 40)
+	require.Equal(t, 20, again(), "no more for having worked a lot")
 }
