@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"runtime"
 	"slices"
+	"sync"
 
 	"github.com/tarndb/tarn/collection"
 	"github.com/tarndb/tarn/internal/archive"
@@ -140,7 +142,7 @@ func removeEmpty(path, stays string) {
 
 // restoreIn makes the folder name in parent.
 //
-//	lock name.restoring ──> lay out, check, fsync ──> open, close ──> rename ──> fsync parent
+//	lock name.restoring ──> lay out, check, fsync ──> open, close ──> rename ──> fsync parent ──> unlock
 func restoreIn(ctx context.Context, parent vfs.FS, name string, r io.Reader) (err error) {
 	if err := mustNotExist(parent, name); err != nil {
 		return err
@@ -158,7 +160,6 @@ func restoreIn(ctx context.Context, parent vfs.FS, name string, r io.Reader) (er
 	if err == nil {
 		err = dir.SyncDir(".")
 	}
-	err = errors.Join(err, lock.Close(), dir.Close())
 	if err == nil {
 		err = tryOut(parent, tmp, points)
 	}
@@ -167,6 +168,12 @@ func restoreIn(ctx context.Context, parent vfs.FS, name string, r io.Reader) (er
 	}
 	if err == nil {
 		err = ctx.Err()
+	}
+	// Who finds tmp unlocked takes it for what a killed restore left, and empties it.
+	unlock := sync.OnceValue(func() error { return errors.Join(lock.Close(), dir.Close()) })
+	defer func() { err = errors.Join(err, unlock()) }()
+	if runtime.GOOS == "windows" { // moves no folder in which a file is open: also not one that another restore has taken
+		err = errors.Join(err, unlock())
 	}
 	if err == nil {
 		err = parent.Rename(tmp, name)
@@ -216,6 +223,7 @@ func claim(parent vfs.FS, tmp string) (dir vfs.FS, lock io.Closer, err error) {
 	if err != nil {
 		return nil, nil, errors.Join(err, dir.Close())
 	}
+	err = stillThere(parent, tmp, dir)
 	for _, e := range entries {
 		if err == nil && e.Name != lockName {
 			err = dir.RemoveAll(e.Name)
@@ -226,6 +234,28 @@ func claim(parent vfs.FS, tmp string) (dir vfs.FS, lock io.Closer, err error) {
 	}
 	return dir, lock, nil
 }
+
+// stillThere makes sure that the folder that is locked now has kept its name: another
+// restore may have finished it, or given it up, since it was opened.
+func stillThere(parent vfs.FS, name string, dir vfs.FS) error {
+	now, err := parent.Sub(name)
+	if isNotExist(err) {
+		return fmt.Errorf("%s: %w: by a restore that has just ended", name, ErrLocked)
+	}
+	if err != nil {
+		return err
+	}
+	same, err := vfs.Same(now, dir)
+	if err == nil && !same {
+		err = fmt.Errorf("%s: %w: by another restore", name, ErrLocked)
+	}
+	return errors.Join(err, now.Close())
+}
+
+// unlocked is a folder that who opens it need not lock: its lock is held.
+type unlocked struct{ vfs.FS }
+
+func (unlocked) Lock(string, bool) (io.Closer, error) { return io.NopCloser(nil), nil }
 
 // layOutAll makes every collection of the archive, and returns how many points
 // each has.
@@ -275,7 +305,7 @@ func tryOut(parent vfs.FS, tmp string, points map[string]int) error {
 	if err != nil {
 		return err
 	}
-	db, err := openDB(dir, tmp, (&Options{ReadOnly: true}).withDefaults())
+	db, err := openDB(unlocked{dir}, tmp, (&Options{ReadOnly: true}).withDefaults())
 	if err != nil {
 		return errors.Join(err, dir.Close())
 	}
