@@ -182,39 +182,121 @@ func onAFullDisk(t *testing.T, step string, room int) (compactFailed bool) {
 	return compactFailed
 }
 
-// A slot of a high number costs the disk what lies below it, and is refused when that
-// is not there; what is only said to lie above the last costs nothing.
-func TestABackupOfSlotsThatNobodyHasFillsNoMemory(t *testing.T) {
-	c, db, _ := newCollection(t, tarn.CollectionConfig{Dim: 4}, nil)
-	require.NoError(t, c.Upsert(ctx, points(newRand(1), 0, 3, 4)...))
+// What a backup says of slots costs the disk no more than it accounts for: numbers that
+// are only said are given anew, and those that contradict its counts are refused.
+func TestABackupOfSlotsThatNobodyHasFillsNeitherDiskNorMemory(t *testing.T) {
+	c, db, _ := newCollection(t, tarn.CollectionConfig{Dim: 4}, tarn.WithKnobs(graphOnly))
+	all := points(newRand(1), 0, 4, 4)
+	for i := range all {
+		all[i].Payload = tarn.Payload{"n": int64(i)}
+	}
+	require.NoError(t, c.Upsert(ctx, all...))
+	require.NoError(t, c.Rebuild(ctx, tarn.IndexConfig{}))
+	_, err := c.Delete(ctx, all[1].ID) // its row stays, for the graph leads over it
+	require.NoError(t, err)
+	all = append(all[:1:1], all[2:]...)
 	data := backup(t, db)
 	const moment, rows = 4, 6
-	for _, last := range []bool{false, true} {
-		disk := smallDisk(t, 24<<20)
-		a := takeApart(t, data)
-		binary.LittleEndian.PutUint32(a.at(moment)[8:], 4_000_000_000)
-		if last {
-			binary.LittleEndian.PutUint32(a.at(rows)[8+2*32+16:], 3_999_999_999)
-		}
-		bad := a.bytes(t)
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		err := tarn.Restore(ctx, filepath.Join(disk, "copy"), bytes.NewReader(bad))
-		runtime.ReadMemStats(&after)
-		require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(64<<20))
-		if last {
-			require.ErrorIs(t, err, tarn.ErrNoSpace)
+	le := binary.LittleEndian
+	slot := func(a archived, row int) []byte { return a.at(rows)[8+32*row+16:] }
+	for what, lie := range map[string]func(a archived){
+		"as it was":            func(archived) {},
+		"slots above the last": func(a archived) { le.PutUint32(a.at(moment)[8:], 4_000_000_000) },
+		"a last slot of a high number": func(a archived) {
+			le.PutUint32(a.at(moment)[8:], 4_000_000_000)
+			le.PutUint32(slot(a, 3), 3_999_999_999)
+		},
+		"all slots of high numbers": func(a archived) {
+			le.PutUint32(a.at(moment)[8:], 4_000_000_000)
+			for row := range 4 {
+				le.PutUint32(slot(a, row), uint32(3_000_000_000+row*1_000))
+			}
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			a := takeApart(t, data)
+			lie(a)
+			bad := a.bytes(t)
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			copied, path := restored(t, bad, tarn.WithKnobs(graphOnly))
+			runtime.ReadMemStats(&after)
+			require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(64<<20))
+			got, err := copied.Collection("test")
+			require.NoError(t, err)
+			requireRest(t, got, all)
+			requireSound(t, copied)
+			require.Less(t, got.Stats().DiskBytes, int64(20<<20))
+			require.DirExists(t, path)
+		})
+	}
+	for what, lie := range map[string]func(a archived){
+		"a row for each of many slots, and then a gap": func(a archived) {
+			le.PutUint32(a.at(moment)[8:], 4_000_000_000)
+			le.PutUint32(a.at(moment)[12:], 4_000_000_000)
+			le.PutUint32(slot(a, 3), 3_999_999_999)
+		},
+		"a gap that is longer than all": func(a archived) { // 5 slots, 4 rows
+			le.PutUint32(a.at(moment)[8:], 1_000_000)
+			le.PutUint32(a.at(moment)[12:], 999_999)
+			le.PutUint32(slot(a, 3), 999_999)
+		},
+		"more rows than come": func(a archived) {
+			le.PutUint32(a.at(moment)[8:], 4_000_000_000)
+			le.PutUint32(a.at(moment)[12:], 2_000_000_000)
+			le.PutUint32(slot(a, 3), 3_999_999_999)
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			disk := smallDisk(t, 24<<20)
+			a := takeApart(t, data)
+			lie(a)
+			err := tarn.Restore(ctx, filepath.Join(disk, "copy"), bytes.NewReader(a.bytes(t)))
+			require.ErrorIs(t, err, tarn.ErrCorrupt)
+			require.NotErrorIs(t, err, tarn.ErrNoSpace)
 			left, err := os.ReadDir(disk)
 			require.NoError(t, err)
 			require.Empty(t, left)
-			continue
-		}
-		require.NoError(t, err)
-		db, err := tarn.Open(filepath.Join(disk, "copy"), nil)
-		require.NoError(t, err)
-		requireSound(t, db)
-		require.NoError(t, db.Close())
+		})
 	}
+}
+
+// The disk is full where Compact writes the checkpoint that ends earlier: Compact says
+// so, and removes nothing that the last one that is durable still names.
+func TestB05_ACheckpointThatFailsEndsCompactBeforeFilesAreRemoved(t *testing.T) {
+	disk := smallDisk(t, 16<<20)
+	full, path := filepath.Join(disk, "full"), filepath.Join(disk, "db")
+	s := newSteps()
+	knobs := smallChunks
+	knobs.Hook, knobs.NoBackground = s.hook, true
+	db, err := tarn.Open(path, tarn.WithKnobs(knobs))
+	require.NoError(t, err)
+	c, err := db.CreateCollection(ctx, "test", tarn.CollectionConfig{Dim: 64, WriteMode: tarn.WriteStreaming})
+	require.NoError(t, err)
+	rest := thin(t, c, 1_000, 64)
+	s.call("compact: before checkpoint", func() {
+		more := points(newRand(2), 20_000, 100, 64) // whose payloads need pages of meta.db
+		for i := range more {
+			more[i].Payload = tarn.Payload{"text": strings.Repeat("x", 10_000)}
+		}
+		require.NoError(t, c.Upsert(ctx, more...))
+		rest = append(rest, more...)
+		fillDisk(t, full, 0)
+	})
+	chunks := chunkFiles(t, path)
+	require.ErrorIs(t, c.Compact(ctx), tarn.ErrNoSpace)
+	s.call("compact: before checkpoint", nil)
+	require.GreaterOrEqual(t, chunkFiles(t, path), chunks)
+	requireRest(t, c, rest)
+	copied, copiedDB := openCollection(t, crashCopy(t, path), tarn.WithKnobs(smallChunks))
+	requireRest(t, copied, rest)
+	requireSound(t, copiedDB)
+	require.NoError(t, copiedDB.Close())
+	require.NoError(t, os.Remove(full))
+	compactTo(t, c, path, len(rest)/64+1)
+	requireRest(t, c, rest)
+	requireSound(t, db)
+	require.NoError(t, db.Close())
 }
 
 // fillDisk writes a file until its disk has so much room left.

@@ -9,6 +9,7 @@ import (
 	"github.com/tarndb/tarn/hnsw"
 	"github.com/tarndb/tarn/internal/bitmap"
 	"github.com/tarndb/tarn/internal/codec"
+	"github.com/tarndb/tarn/internal/kernel"
 	"github.com/tarndb/tarn/internal/meta"
 	"github.com/tarndb/tarn/internal/vecfile"
 	"github.com/tarndb/tarn/internal/vfs"
@@ -35,7 +36,7 @@ type Restored struct {
 //	graph  ──> graph-1.snap            └> payloads ──> meta.db       ├──> checkpoint
 //	moment ──> a log that begins behind it                           ┘
 func Restore(ctx context.Context, fs vfs.FS, in BlockReader, uuid [16]byte) (Restored, error) {
-	r := &restore{fs: fs, in: in, uuid: uuid, live: &bitmap.Set{}, positions: map[string]uint64{}, payloads: map[uint32][]byte{}, keys: map[string]uint64{}, syncing: make(chan struct{}, 1)}
+	r := &restore{fs: fs, in: in, uuid: uuid, live: &bitmap.Set{}, last: -1, positions: map[string]uint64{}, payloads: map[uint32][]byte{}, keys: map[string]uint64{}, syncing: make(chan struct{}, 1)}
 	err := r.run(ctx)
 	err = errors.Join(err, r.close())
 	return Restored{Live: r.live.Len(), LSN: r.moment.lsn}, err
@@ -55,6 +56,8 @@ type restore struct {
 	ids       []uint64 // of the live ones
 	rows      uint32
 	next      uint64 // slots of later rows are at or above it
+	last      int64  // slot of the last row, as the backup numbers them
+	dense     bool   // rows get slots of their own, without gaps
 
 	graph     vfs.File
 	graphSize int64
@@ -186,7 +189,29 @@ func (r *restore) setMoment(data []byte) (err error) {
 	if uint64(r.graphSize) != r.moment.graphBytes {
 		return fmt.Errorf("backup: %w: a graph of %d bytes, it should have %d", codec.ErrCorrupt, r.graphSize, r.moment.graphBytes)
 	}
+	if r.dense = r.sparse(); r.dense {
+		return r.dropGraph()
+	}
 	return r.adoptGraph()
+}
+
+// sparse reports whether the slots that no row is said to come for would take more of
+// the disk than the backup can account for: more than a store leaves uncompacted, and
+// than the graph, all of which has come. Then rows get new slots and the graph, which
+// knows the old ones, is built anew: nothing is reserved for numbers that are only said.
+func (r *restore) sparse() bool {
+	row := uint64(kernel.VectorStride(r.config.Dim) + kernel.CodeStride(r.config.Dim))
+	gaps := uint64(r.moment.slots - r.moment.rows)
+	return gaps*row > max(defaultCompactBytes, uint64(r.graphSize))
+}
+
+func (r *restore) dropGraph() error {
+	if r.graph == nil {
+		return nil
+	}
+	err := errors.Join(r.graph.Close(), r.fs.Remove(r.graphName()))
+	r.graph = nil
+	return err
 }
 
 // adoptGraph checks the graph's file as a whole and makes it the new

@@ -31,15 +31,23 @@ func (r *restore) addRows(data []byte) error {
 	b.entries = b.entries[:0]
 	for i := range rows {
 		row := &rows[i]
-		if uint64(row.slot) < r.next || row.slot >= r.moment.slots || row.lsn > r.moment.lsn {
+		gap := r.moment.slots - r.moment.rows // no more than all of them lie before a row
+		if int64(row.slot) <= r.last || row.slot >= r.moment.slots || row.lsn > r.moment.lsn || row.slot > r.rows+uint32(i)+gap {
 			return fmt.Errorf("backup: %w: slot %d, written by %d, out of its place", codec.ErrCorrupt, row.slot, row.lsn)
+		}
+		r.last = int64(row.slot)
+		if r.dense && !row.live {
+			continue // the graph led over it
+		}
+		if r.dense {
+			row.slot = uint32(r.next)
 		}
 		r.next = uint64(row.slot) + 1
 		b.entries = append(b.entries, vecfile.Entry{
 			Slot: row.slot, ID: row.id, LSN: row.lsn, Payload: row.payload != nil,
 			Vector: vectors[i*r.config.Dim : (i+1)*r.config.Dim],
 		})
-		if err := r.checkVector(row, b.entries[i].Vector); err != nil {
+		if err := r.checkVector(row, b.entries[len(b.entries)-1].Vector); err != nil {
 			return err
 		}
 		if row.live {
