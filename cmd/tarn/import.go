@@ -198,13 +198,14 @@ func (im *importer) run(ctx context.Context, db *tarn.DB, first vecio.Row) (err 
 
 // open returns the collection, which is made if it is not there.
 func (im *importer) open(ctx context.Context, db *tarn.DB, dim int) (err error) {
+	streaming := tarn.StreamingConfig{BatchSize: importBatch}
 	im.c, err = db.Collection(im.report.Collection)
 	if errors.Is(err, tarn.ErrNotFound) {
 		metric, err := metricFlag(im.cmd)
 		if err != nil {
 			return err
 		}
-		cfg := tarn.CollectionConfig{Dim: dim, Metric: metric}
+		cfg := tarn.CollectionConfig{Dim: dim, Metric: metric, Streaming: &streaming} // made with it: no second commit
 		if im.cmd.String("keys") == string(vecio.StringKeys) {
 			cfg.Keys = tarn.StringKeys
 		}
@@ -219,7 +220,7 @@ func (im *importer) open(ctx context.Context, db *tarn.DB, dim int) (err error) 
 		return fmt.Errorf("%w: %s has %d components a row, the collection has %d", tarn.ErrDimension, im.report.Source, dim, have)
 	}
 	if im.stream, err = im.c.Stream(); errors.Is(err, tarn.ErrNotConfigured) {
-		im.stream, err = im.c.EnableStreaming(ctx, tarn.StreamingConfig{BatchSize: importBatch})
+		im.stream, err = im.c.EnableStreaming(ctx, streaming)
 	}
 	return err
 }
