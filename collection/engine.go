@@ -21,7 +21,8 @@ type engine interface {
 
 // linker is an engine that can mend itself.
 type linker interface {
-	Link(ctx context.Context, slot uint32, ef int) error
+	InsertNoting(ctx context.Context, slot uint32, few int, loose []uint32) ([]uint32, error)
+	Link(ctx context.Context, slot uint32, ef int, loose []uint32) ([]uint32, error)
 	Unreachable(live *bitmap.Set) []uint32
 }
 

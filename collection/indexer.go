@@ -10,14 +10,16 @@ import (
 // indexer moves slots from the delta of the serving graph into that graph.
 //
 //	delta ──Claim──> insert ──> found by its own vector? ──yes──> leaves the delta (I2)
-//	   ^                               │ no: linked anew, asked again
-//	   └──────────Release──────────────┘ still no: stays searchable in the delta,
-//	                                     and is tried again when the graph has changed
+//	 ^   ^                             │ no: linked anew, asked again
+//	 │   └────────Release──────────────┘ still no: stays searchable in the delta,
+//	 │                                   and is tried again when the graph has changed
+//	 └── those that new links may have pushed out, and that are no longer found
 type indexer struct {
 	work   signal        // the delta may have something to claim
 	old    atomic.Int64  // slots that Open found in the delta and that are still there: they do not count against new writes
 	done   atomic.Uint64 // slots that left the delta
 	linked atomic.Uint64 // slots that a graph took
+	care   care
 	paused bool
 }
 
@@ -40,6 +42,7 @@ func (c *Collection) indexLoop(helps bool) {
 	var (
 		hold    pin
 		claimed []uint32
+		loose   []uint32
 	)
 	c.pins.register(&hold)
 	defer c.pins.unregister(&hold)
@@ -65,7 +68,7 @@ func (c *Collection) indexLoop(helps bool) {
 				return
 			}
 		}
-		err := guard(func() error { return c.indexUnit(v, claimed) })
+		err := guard(func() (err error) { loose, err = c.indexUnit(v, claimed, loose[:0]); return err })
 		hold.release()
 		c.room.broadcast()
 		if err != nil {
@@ -92,10 +95,11 @@ func (c *Collection) wantsHelp(v *view) bool {
 	return v.delta.Len() > c.opts.Knobs.SoftLimit || !shared.polite()
 }
 
-// indexUnit inserts slots that were claimed from v.delta into v.graph (I3).
-func (c *Collection) indexUnit(v *view, claimed []uint32) error {
+// indexUnit inserts slots that were claimed from v.delta into v.graph (I3). loose is
+// memory for those that this may have pushed out.
+func (c *Collection) indexUnit(v *view, claimed, loose []uint32) ([]uint32, error) {
 	if err := shared.acquire(c.bg, pressing); err != nil {
-		return err
+		return loose, err
 	}
 	defer shared.release()
 	for _, slot := range claimed {
@@ -103,42 +107,75 @@ func (c *Collection) indexUnit(v *view, claimed []uint32) error {
 			c.leaveDelta(v, slot)
 			continue
 		}
-		found, err := c.insert(c.bg, v.graph, slot, c.efOwn())
+		if v.graph.Contains(slot) && v.missed.hopeless(slot) {
+			c.asked(v, slot, v.graph.Finds(slot, c.efOwn()))
+			continue
+		}
+		found, pushed, err := c.insert(c.bg, v.graph, slot, c.efOwn(), loose)
+		loose = pushed
 		if err != nil {
-			return err
+			return loose, err
 		}
 		c.hook("index: between graph and delta")
 		c.index.linked.Add(1)
-		if found {
-			c.leaveDelta(v, slot)
-		} else if v.miss(slot) {
-			v.delta.Release(slot)
-		} else {
-			c.maintain.kick() // too many of them ask for another graph
-		}
+		c.asked(v, slot, found)
 	}
-	return nil
+	c.index.care.saw(len(loose), c.askAgain(v, loose))
+	return loose, nil
 }
 
-// insert puts a slot into a graph and reports whether the graph finds it (I2).
-func (c *Collection) insert(ctx context.Context, g engine, slot uint32, ef int) (found bool, err error) {
-	if err := g.Insert(ctx, slot); err != nil {
-		return false, err
+// asked takes a slot that was claimed out of the delta if the graph finds it. Else it is
+// tried again, or parked, and the maintainer looks: too many of them ask for another
+// graph, and what was tried may have pushed out others.
+func (c *Collection) asked(v *view, slot uint32, found bool) {
+	switch {
+	case found:
+		c.leaveDelta(v, slot)
+	case v.miss(slot):
+		v.delta.Release(slot)
+		c.index.work.broadcast() // this worker may be one that only helps
+	default:
+		c.maintain.relinked.Add(1)
+		c.maintain.kick()
 	}
-	return c.linked(ctx, g, slot, ef)
+}
+
+// askAgain puts those of the slots that v.graph does not find back into v.delta (I2),
+// and returns how many.
+func (c *Collection) askAgain(v *view, slots []uint32) (lost int) {
+	for _, slot := range slots {
+		if c.live.Has(slot) && v.graph.Contains(slot) && !v.graph.Finds(slot, c.efOwn()) {
+			c.returnToDelta(v, slot)
+			lost++
+		}
+	}
+	return lost
+}
+
+// insert puts a slot into a graph and reports whether the graph finds it (I2). It
+// appends to loose those that the graph may find no more.
+func (c *Collection) insert(ctx context.Context, g engine, slot uint32, ef int, loose []uint32) (found bool, _ []uint32, err error) {
+	l, ok := g.(linker)
+	if !ok {
+		return true, loose, g.Insert(ctx, slot)
+	}
+	if loose, err = l.InsertNoting(ctx, slot, c.index.care.links(), loose); err != nil {
+		return false, loose, err
+	}
+	return c.linked(ctx, g, slot, ef, loose)
 }
 
 // linked reports whether a graph finds a slot that it holds, if need be once it is
-// linked anew.
-func (c *Collection) linked(ctx context.Context, g engine, slot uint32, ef int) (found bool, err error) {
+// linked anew, which appends to loose as insert does.
+func (c *Collection) linked(ctx context.Context, g engine, slot uint32, ef int, loose []uint32) (found bool, _ []uint32, err error) {
 	l, ok := g.(linker)
 	if !ok || g.Finds(slot, ef) {
-		return true, nil
+		return true, loose, nil
 	}
-	if err := l.Link(ctx, slot, ef); err != nil {
-		return false, err
+	if loose, err = l.Link(ctx, slot, ef, loose); err != nil {
+		return false, loose, err
 	}
-	return g.Finds(slot, ef), nil
+	return g.Finds(slot, ef), loose, nil
 }
 
 // efOwn is the beam with which a search for one point walks the serving graph at
@@ -152,7 +189,9 @@ func (c *Collection) leaveDelta(v *view, slot uint32) {
 	if !v.delta.Remove(slot) {
 		return
 	}
-	v.missed.left(slot)
+	if v.missed.left(slot) {
+		c.maintain.relinked.Add(1)
+	}
 	c.index.done.Add(1)
 	if c.index.old.Load() > 0 {
 		c.index.old.Add(-1)

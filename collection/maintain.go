@@ -20,11 +20,12 @@ type maintainer struct {
 	audited     atomic.Pointer[view] // the view whose graph was audited whole
 	cursor      uint32               // where the next partial audit begins
 	begun       *view                // the view whose whole audit has begun
-	owed        int                  // slots that are still to be audited
+	owed        atomic.Int64         // slots that are still to be audited
 	late        atomic.Int64         // slots that a rebuild inserted after it had asked for every point
 	seen        atomic.Uint64        // slots that had left the delta when the last audit began
 	deaths      atomic.Int64         // since the last repair
-	returned    atomic.Int64         // slots that an audit put back into the delta
+	returned    atomic.Int64         // slots that were put back into the delta
+	relinked    atomic.Int64         // of those that were linked anew, found or not, since the last audit
 	lost        int                  // slots not found when a rebuild began because of them
 	outdated    *view                // whose graph a rebuild began because of its parameters
 	uncompacted atomic.Int64         // slots that the last Compact had to leave
@@ -121,7 +122,7 @@ func (c *Collection) inVain() bool {
 
 // repair takes links to dead slots out of the graph.
 func (c *Collection) repair(v *view) error {
-	c.retryParked(v)
+	c.retryParked(v, true)
 	r, ok := v.graph.(repairer)
 	if !ok {
 		return nil
@@ -196,28 +197,36 @@ func (c *Collection) rebuildItself(v *view, why string) error {
 	return nil
 }
 
-// auditShare is how many slots are audited for each one that came into the graph
-// since the last audit: new links push old ones out.
-const auditShare = 2
+const (
+	// auditShare is how many slots are audited for each one that came into the graph
+	// since the last audit: new links push old ones out.
+	auditShare = 2
+	// auditLost is how many more are for each one that was lost and is linked anew: where
+	// one was lost there are others, and what brings it back may push out some. Audits go
+	// on until fewer than one in so many is.
+	auditLost = 4_000
+)
 
 // auditDue audits a graph whole when it was loaded or swapped, and a part of it in
 // turn when it has grown. What is put back is linked by the indexer, which asks
 // for the next audit when it is done. What an audit that gives way leaves is owed.
 func (c *Collection) auditDue(hold *pin, v *view, n int) error {
 	m := &c.maintain
+	c.retryParked(v, false)
 	done := c.index.done.Load()
-	grown := int(min(done-m.seen.Swap(done), uint64(n)))
-	if grown > 0 {
-		c.retryParked(v)
+	grown := int64(min(done-m.seen.Load(), uint64(n))) + m.late.Swap(0)
+	relinked := m.relinked.Load()
+	owed := int(min(m.owed.Add(grown*auditShare+relinked*auditLost), int64(n)))
+	m.relinked.Add(-relinked)
+	m.seen.Store(done)
+	if m.audited.Load() != v && m.begun != v || owed >= n {
+		m.begun, m.cursor, owed = v, 0, n
 	}
-	m.owed += (grown + int(m.late.Swap(0))) * auditShare
-	if m.audited.Load() != v && m.begun != v || m.owed >= n {
-		m.begun, m.cursor, m.owed = v, 0, n
-	}
-	var err error
-	if m.owed, err = c.audit(hold, v, m.owed); err == nil && m.owed == 0 && m.audited.Load() != v {
+	left, err := c.audit(hold, v, owed)
+	if err == nil && left == 0 && m.audited.Load() != v {
 		m.audited.Store(v)
 	}
+	m.owed.Store(int64(left))
 	return err
 }
 
@@ -229,7 +238,7 @@ func (c *Collection) audit(hold *pin, v *view, budget int) (left int, err error)
 		return 0, nil
 	}
 	many := int64(max(c.opts.Knobs.FewDeaths, v.graph.Len()/repairShare))
-	for budget > 0 {
+	for round := false; budget > 0; {
 		if c.rebuild.running.Load() {
 			return budget, nil // of a graph that will be replaced; if it is not, the next audit goes on here
 		}
@@ -240,8 +249,11 @@ func (c *Collection) audit(hold *pin, v *view, budget int) (left int, err error)
 		hold.hold(&c.clock) // what dies from now on stays; unless v was swapped nothing of it was given away
 		slots := c.auditUnit(v, &c.maintain.cursor)
 		if len(slots) == 0 {
-			c.maintain.cursor = 0
-			return 0, nil
+			if round {
+				break
+			}
+			c.maintain.cursor, round = 0, true
+			continue
 		}
 		budget -= len(slots)
 		if err := c.auditSlots(v, slots); err != nil {
@@ -258,11 +270,7 @@ func (c *Collection) auditSlots(v *view, slots []uint32) error {
 		return err
 	}
 	defer shared.release()
-	for _, slot := range slots {
-		if !v.graph.Finds(slot, c.efOwn()) {
-			c.returnToDelta(v, slot)
-		}
-	}
+	c.askAgain(v, slots)
 	return nil
 }
 
@@ -287,6 +295,7 @@ func (c *Collection) auditUnit(v *view, next *uint32) []uint32 {
 func (c *Collection) returnToDelta(v *view, slot uint32) {
 	c.publish.Lock()
 	if c.view.Load() == v && c.live.Has(slot) {
+		v.missed.lost(slot)
 		v.delta.Add(slot)
 		c.maintain.returned.Add(1)
 	}

@@ -3,63 +3,115 @@ package collection
 import (
 	"sync"
 	"sync/atomic"
+
+	"github.com/tarndb/tarn/internal/bitmap"
 )
 
-// misses are the slots of a view's delta that its graph holds and did not find.
+// misses are the slots that a view's graph holds and was seen not to find.
+//
+//	not found ──> linked anew ──> found: leaves the delta ──> pushed out again ──┐
+//	   ^                └──> not found                                           │
+//	   └───────────────────────┴─────────────────────────────────────────────────┘
+//	          at most maxMisses times, then parked: it stays in the delta, where
+//	          searches find it, and is linked no more until the graph has grown
 type misses struct {
 	mu     sync.Mutex
-	tries  map[uint32]int // how often each was not found
-	parked atomic.Int64   // how many of them are not tried again for now
+	tries  map[uint32]int      // how often each was not found since the graph has grown
+	aside  map[uint32]struct{} // those parked
+	parked atomic.Int64        // how many those are
+	size   int                 // of the graph when all were last tried again
 }
 
-// maxMisses is how often a slot that the graph does not find is tried again before
-// the graph has changed.
-const maxMisses = 3
+const (
+	// maxMisses is how often a slot that the graph does not find is tried again before
+	// the graph has grown: two that push each other out would go on for ever.
+	maxMisses = 3
+	// grownShare is the part of a graph, one in so many slots, by which it has grown
+	// when what was parked is worth another try.
+	grownShare = 100
+)
 
-// miss notes that the graph of v did not find a slot and reports whether to try
-// again.
-func (v *view) miss(slot uint32) bool {
+// miss notes that the graph of v did not find a slot of its delta and reports
+// whether to try again.
+func (v *view) miss(slot uint32) (again bool) {
 	x := &v.missed
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if !v.delta.Has(slot) {
-		return false // nobody asks any more
-	}
-	if x.tries == nil {
-		x.tries = map[uint32]int{}
-	}
-	x.tries[slot]++
-	if x.tries[slot] < maxMisses {
+	if x.count(slot) < maxMisses {
 		return true
 	}
-	x.parked.Add(1)
+	if v.delta.Has(slot) { // or nobody asks any more
+		x.park(slot)
+	}
 	return false
 }
 
-// left forgets a slot that is in the delta no longer.
-func (x *misses) left(slot uint32) {
+// lost notes that the graph does not find a slot any more.
+func (x *misses) lost(slot uint32) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.tries[slot] >= maxMisses {
-		x.parked.Add(-1)
-	}
-	delete(x.tries, slot)
+	x.count(slot)
 }
 
-// retryParked has the indexer try again what was parked: the graph has changed.
-func (c *Collection) retryParked(v *view) {
+// parkAll makes the slots of lost hopeless from the start: a rebuild has tried.
+func (x *misses) parkAll(lost *bitmap.Set, size int) {
+	x.size = size
+	x.tries, x.aside = map[uint32]int{}, map[uint32]struct{}{}
+	for slot := range lost.All() {
+		x.tries[slot] = maxMisses
+	}
+}
+
+// hopeless reports whether a slot has been tried often enough.
+func (x *misses) hopeless(slot uint32) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.tries[slot] >= maxMisses
+}
+
+// left forgets that a slot is parked which is in the delta no longer, and reports
+// whether it had been missed.
+func (x *misses) left(slot uint32) (was bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	delete(x.aside, slot)
+	x.parked.Store(int64(len(x.aside)))
+	return x.tries[slot] > 0
+}
+
+// count notes a miss and returns how many there were. The lock is held.
+func (x *misses) count(slot uint32) int {
+	if x.tries == nil {
+		x.tries, x.aside = map[uint32]int{}, map[uint32]struct{}{}
+	}
+	x.tries[slot]++
+	return x.tries[slot]
+}
+
+// park is called with the lock held.
+func (x *misses) park(slot uint32) {
+	x.aside[slot] = struct{}{}
+	x.parked.Store(int64(len(x.aside)))
+}
+
+// retryParked has the indexer try again what was parked, if the graph has changed
+// since: it has grown, or was repaired.
+func (c *Collection) retryParked(v *view, repaired bool) {
 	x := &v.missed
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.parked.Load() == 0 {
+	n := v.graph.Len()
+	if n <= x.size+x.size/grownShare && !repaired {
 		return
 	}
-	for slot, n := range x.tries {
-		if n >= maxMisses {
-			v.delta.Release(slot)
-		}
+	x.size = n
+	for slot := range x.aside {
+		v.delta.Release(slot)
 	}
-	x.tries = nil
-	x.parked.Store(0)
-	c.index.work.broadcast()
+	clear(x.tries)
+	if len(x.aside) > 0 {
+		clear(x.aside)
+		x.parked.Store(0)
+		c.index.work.broadcast()
+	}
 }

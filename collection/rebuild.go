@@ -104,34 +104,99 @@ func (c *Collection) setRebuilding(on bool) {
 
 // fill builds next from the live points and catches up with what was written
 // meanwhile. Between the two every slot that it holds is asked for by its own
-// vector: no search shall miss after the swap what it found before. lost are slots
-// that it holds and does not find, however they are linked.
+// vector, and again what new links may have pushed out: no search shall miss after the
+// swap what it found before. lost are slots that it holds and does not find, however
+// they are linked.
 func (c *Collection) fill(ctx context.Context, next engine, ef int) (lost *bitmap.Set, err error) {
-	lost = &bitmap.Set{}
-	each := func(do func(ctx context.Context, g engine, slot uint32, ef int) (found bool, err error)) func(uint32) error {
-		return func(slot uint32) error {
-			found, err := do(ctx, next, slot, ef)
-			if found {
-				lost.Remove(slot)
-			} else {
-				lost.Add(slot)
-			}
-			return err
-		}
-	}
+	a := asking{c: c, g: next, ef: ef}
 	if err := c.catchUp(ctx, next, func(slot uint32) error { return next.Insert(ctx, slot) }); err != nil {
 		return nil, err
 	}
 	c.hook("rebuild: before audit")
-	if err := c.crewDo(ctx, "asking for every point", c.heldBy(next), each(c.linked)); err != nil {
+	if err := a.all(ctx, c.heldBy(next)); err != nil {
 		return nil, err
 	}
 	asked := next.Len()
-	if err := c.catchUp(ctx, next, each(c.insert)); err != nil {
+	if err := c.catchUp(ctx, next, func(slot uint32) error { return a.each(ctx, slot, c.insert) }); err != nil {
 		return nil, err
 	}
 	c.maintain.late.Add(int64(next.Len() - asked)) // they may have pushed out others
-	return lost, nil
+	return &a.lost, a.settle(ctx)
+}
+
+// asking asks a new graph for what it holds.
+type asking struct {
+	c     *Collection
+	g     engine
+	ef    int
+	lost  bitmap.Set // not found, however they were linked
+	loose bitmap.Set // to be asked for again
+}
+
+// askRounds bounds how often all are asked for: what is linked anew may push out
+// others. After that nothing is linked any more, and what is lost stays in the delta.
+const askRounds = 4
+
+// all asks for slots, until nothing had to be linked.
+func (a *asking) all(ctx context.Context, slots []uint32) error {
+	if _, ok := a.g.(linker); !ok {
+		return nil
+	}
+	for range askRounds {
+		var linked atomic.Int64
+		err := a.c.crewDo(ctx, "asking for every point", slots, func(slot uint32) error {
+			if a.g.Finds(slot, a.ef) {
+				a.found(slot, true)
+				return nil
+			}
+			linked.Add(1)
+			return a.each(ctx, slot, a.c.linked)
+		})
+		if err != nil || linked.Load() == 0 {
+			return err
+		}
+	}
+	return a.only(ctx, slots)
+}
+
+// only asks for slots and links nothing.
+func (a *asking) only(ctx context.Context, slots []uint32) error {
+	return a.c.crewDo(ctx, "asking for every point", slots, func(slot uint32) error {
+		a.found(slot, a.g.Finds(slot, a.ef))
+		return nil
+	})
+}
+
+// settle asks for what was pushed out since all were asked for.
+func (a *asking) settle(ctx context.Context) error {
+	var slots []uint32
+	for slot := range a.loose.All() {
+		if a.g.Contains(slot) {
+			slots = append(slots, slot)
+		}
+	}
+	return a.only(ctx, slots)
+}
+
+func (a *asking) found(slot uint32, yes bool) {
+	if yes {
+		a.lost.Remove(slot)
+	} else {
+		a.lost.Add(slot)
+	}
+}
+
+// each does something with a slot and notes what comes of it.
+func (a *asking) each(ctx context.Context, slot uint32, do func(ctx context.Context, g engine, slot uint32, ef int, loose []uint32) (bool, []uint32, error)) error {
+	found, loose, err := do(ctx, a.g, slot, a.ef, nil)
+	if err != nil {
+		return err
+	}
+	for _, s := range loose {
+		a.loose.Add(s)
+	}
+	a.found(slot, found)
+	return nil
 }
 
 // catchUp inserts what a graph lacks, in rounds, until that is little. If a round
@@ -305,7 +370,9 @@ func (c *Collection) newView(g engine, lost *bitmap.Set) *view {
 			d.Add(uint32(i)<<6 | uint32(bits.TrailingZeros64(w)))
 		}
 	}
-	return &view{graph: g, delta: d}
+	v := &view{graph: g, delta: d}
+	v.missed.parkAll(lost, g.Len())
+	return v
 }
 
 // lockAdmin takes the lock of calls that change how the collection works.

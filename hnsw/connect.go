@@ -133,6 +133,9 @@ func (w *walk) rewrite(at uint32, row []uint32, chosen []kernel.Candidate) {
 		if link := atomic.LoadUint32(&row[i]); link != 0 && link-1 < w.size && w.seen[link-1] == w.epoch {
 			w.seen[link-1] = w.epoch - 1
 		} else if link != 0 {
+			if w.noting && link != at+1 {
+				w.cut = append(w.cut, link-1)
+			}
 			atomic.StoreUint32(&row[i], at+1)
 		}
 	}

@@ -78,8 +78,16 @@ func (w *walk) pairs(g *Graph, slot uint32, others []uint32) []float32 {
 		b.dists = make([]float32, len(others)+cap(others))
 	}
 	dists := b.dists[:len(others)]
-	b.pair.SetCode(g.linkMetric(), g.cfg.Dim, w.codes.Bytes(slot))
-	b.pair.Codes(w.codes, others, dists)
-	w.evals += len(others)
+	w.ask(g, &b.pair, slot)
+	w.compare(&b.pair, others, dists)
 	return dists
+}
+
+// ask makes a slot the query, as far as the walk needs it: its codes, or its vector.
+func (w *walk) ask(g *Graph, q *kernel.Query, slot uint32) {
+	if w.exact {
+		q.Set(g.linkMetric(), w.vecs.Float32s(slot, g.cfg.Dim))
+	} else {
+		q.SetCode(g.linkMetric(), g.cfg.Dim, w.codes.Bytes(slot))
+	}
 }

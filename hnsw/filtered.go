@@ -80,18 +80,22 @@ func (g *Graph) SearchFiltered(ctx context.Context, q *kernel.Query, k, ef int, 
 		}
 	}
 	defer func() { w.limits = limits{} }()
-	for limit := ef; ; limit *= 4 {
+	for {
 		if a.Hops {
-			err = h.walk(ctx, limit, near)
+			err = h.walk(ctx, ef, near)
 		} else {
-			w.start(limit, want, near...)
+			w.start(ef, want, near...)
 			err = w.beam(ctx, q, 0, want)
 		}
 		if err != nil {
 			return nil, false, err
 		}
-		if w.limits.reached || limit >= maxBlurred || w.pool.wanted < limit || !w.blurred(g, q) {
+		if w.limits.reached || w.pool.wanted < ef || !w.sharpen(g, q, len(w.pool.keys)) {
 			break
+		}
+		at, _, _ = w.enter(g, q)
+		if near, err = w.approach(ctx, g, q, at); err != nil {
+			return nil, false, err
 		}
 	}
 	if w.pool.wanted < k || w.limits.lost {

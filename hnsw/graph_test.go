@@ -219,7 +219,8 @@ func TestLinkBringsBackWhatWasLost(t *testing.T) {
 		}
 	}
 	require.Contains(t, g.Unreachable(nil), victim)
-	require.NoError(t, g.Link(ctx, victim, 64))
+	_, err := g.Link(ctx, victim, 64, nil)
+	require.NoError(t, err)
 	require.NotContains(t, g.Unreachable(nil), victim)
 	require.True(t, g.Finds(victim, 64))
 }

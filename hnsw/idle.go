@@ -15,6 +15,7 @@ type idle struct {
 // acquire returns a walk that sees the graph as it is now.
 func (g *Graph) acquire() *walk {
 	w := g.idle.take()
+	w.exact, w.noting = false, false
 	w.look(g)
 	return w
 }

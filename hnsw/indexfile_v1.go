@@ -174,7 +174,7 @@ func (x *Index) mend() error {
 		}
 	}
 	for _, slot := range x.g.Unreachable(&x.live) {
-		if err := x.g.Link(context.Background(), slot, DefaultEf); err != nil {
+		if _, err := x.g.Link(context.Background(), slot, DefaultEf, nil); err != nil {
 			return err
 		}
 	}

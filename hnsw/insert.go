@@ -29,6 +29,12 @@ type builder struct {
 // Insert puts slot into the graph; one that it holds already is left alone. It
 // looks at ctx until it begins to link: an error means that nothing was changed.
 func (g *Graph) Insert(ctx context.Context, slot uint32) error {
+	w := g.acquire()
+	defer g.release(w)
+	return g.insert(ctx, w, slot)
+}
+
+func (g *Graph) insert(ctx context.Context, w *walk, slot uint32) error {
 	if slot >= MaxSlots || slot >= g.src.Codes().Cap() || slot >= g.src.Vectors().Cap() {
 		return fmt.Errorf("insert %d: %w", slot, ErrSlot)
 	}
@@ -44,16 +50,13 @@ func (g *Graph) Insert(ctx context.Context, slot uint32) error {
 	}
 	level := g.cfg.level(slot)
 	g.reserve(slot, level)
-	w := g.acquire()
-	defer g.release(w)
-	b := &w.build
-	b.q.SetCode(g.linkMetric(), g.cfg.Dim, w.codes.Bytes(slot))
-	at, top, ok := w.enter(g, &b.q)
+	w.look(g)
+	top, ok, err := w.choose(ctx, g, slot, level)
+	if err != nil {
+		return fmt.Errorf("insert %d: %w", slot, err)
+	}
 	if !ok {
 		return g.root(slot, level)
-	}
-	if err := w.choose(ctx, g, slot, at, top, level); err != nil {
-		return fmt.Errorf("insert %d: %w", slot, err)
 	}
 	g.publish(w, slot, min(level, top))
 	g.hubs.add(slot, level)
@@ -89,12 +92,30 @@ func (g *Graph) root(slot uint32, level int) error {
 	return nil
 }
 
-// choose finds the neighbours of slot on each of its layers.
-func (w *walk) choose(ctx context.Context, g *Graph, slot uint32, at kernel.Candidate, top, level int) error {
+// choose finds the neighbours of slot on each of its layers, and the graph's top
+// layer; ok is false if the graph is empty.
+func (w *walk) choose(ctx context.Context, g *Graph, slot uint32, level int) (top int, ok bool, err error) {
+	b := &w.build
+	for {
+		w.ask(g, &b.q, slot)
+		at, top, ok := w.enter(g, &b.q)
+		if !ok {
+			return 0, false, nil
+		}
+		blurred, err := w.chooseFrom(ctx, g, slot, at, top, level)
+		if !blurred || err != nil {
+			return top, true, err
+		}
+	}
+}
+
+// chooseFrom is choose from the entry point at. It ends early, and the walk is exact
+// from then on, if the codes do not tell the nearest on layer 0 apart.
+func (w *walk) chooseFrom(ctx context.Context, g *Graph, slot uint32, at kernel.Candidate, top, level int) (blurred bool, err error) {
 	b := &w.build
 	near, err := w.approach(ctx, g, &b.q, at)
 	if err != nil {
-		return err
+		return false, err
 	}
 	at = w.descend(&b.q, at, top, level)
 	for len(b.picks) <= level {
@@ -108,13 +129,26 @@ func (w *walk) choose(ctx context.Context, g *Graph, slot uint32, at kernel.Cand
 			w.begin(near, want)
 		}
 		if err := w.beam(ctx, &b.q, l, want); err != nil {
-			return err
+			return false, err
+		}
+		if l == 0 && w.sharpenFor(g, slot) {
+			return true, nil
 		}
 		at = kernel.Candidate{Slot: keySlot(w.pool.keys[0]), Dist: keyDist(w.pool.keys[0])}
 		b.cands = w.pool.candidates(b.cands[:0], slot)
 		b.picks[l] = append(b.picks[l][:0], w.diverse(g, b.cands, g.cfg.M)...)
 	}
-	return nil
+	return false, nil
+}
+
+// sharpenFor is sharpen for a slot that is to be linked to as many as a row holds.
+func (w *walk) sharpenFor(g *Graph, slot uint32) bool {
+	b := &w.build
+	if n := 2 * g.cfg.M; !w.exact && w.alike(&b.q, n) && g.src.Check([]uint32{slot}) == nil {
+		b.q.Set(g.linkMetric(), w.vecs.Float32s(slot, g.cfg.Dim))
+		return w.sharpen(g, &b.q, n)
+	}
+	return false
 }
 
 // publish writes the slot's own rows and then links others to it, layer 0

@@ -109,8 +109,7 @@ func BenchmarkRescored(b *testing.B) {
 func (g *Graph) firstByCode(q *kernel.Query, ef, n int) ([]kernel.Candidate, error) {
 	w := g.acquire()
 	defer g.release(w)
-	at, _, _ := w.enter(g, q)
-	if err := w.settle(ctx, g, q, at, ef, wanted{}); err != nil {
+	if err := w.settle(ctx, g, q, ef, wanted{}); err != nil {
 		return nil, err
 	}
 	out := w.pool.candidates(nil, noSlot)

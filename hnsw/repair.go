@@ -3,6 +3,7 @@ package hnsw
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync/atomic"
 
 	"github.com/tarndb/tarn/internal/bitmap"
@@ -11,28 +12,32 @@ import (
 
 // Link links a slot that the graph holds anew, as if it were inserted again, and
 // so that a search for its own vector with beam ef meets it: for one that is not
-// reached, or not found.
-func (g *Graph) Link(ctx context.Context, slot uint32, ef int) error {
+// reached, or not found. It appends to loose the slots whose links it has cut.
+func (g *Graph) Link(ctx context.Context, slot uint32, ef int, loose []uint32) ([]uint32, error) {
 	own := &g.inserts[slot%stripes]
 	own.Lock()
 	defer own.Unlock()
 	g.linking.Lock() // two that change their anchors might make a circle
 	defer g.linking.Unlock()
 	if !g.in.Has(slot) {
-		return fmt.Errorf("link %d: not in the graph", slot)
+		return loose, fmt.Errorf("link %d: not in the graph", slot)
+	}
+	if at, _, ok := g.entry.load(); !ok || at == slot {
+		return loose, nil // the entry point is where every search begins
 	}
 	w := g.acquire()
 	defer g.release(w)
-	b := &w.build
-	b.q.SetCode(g.linkMetric(), g.cfg.Dim, w.codes.Bytes(slot))
-	at, top, ok := w.enter(g, &b.q)
-	if !ok || at.Slot == slot {
-		return nil // the entry point is where every search begins
-	}
-	if err := w.choose(ctx, g, slot, at, top, 0); err != nil {
+	w.noting, w.cut = true, w.cut[:0]
+	err := g.link(ctx, w, slot, ef)
+	slices.Sort(w.cut)
+	return append(loose, slices.Compact(w.cut)...), err
+}
+
+func (g *Graph) link(ctx context.Context, w *walk, slot uint32, ef int) error {
+	if _, _, err := w.choose(ctx, g, slot, 0); err != nil {
 		return fmt.Errorf("link %d: %w", slot, err)
 	}
-	for _, c := range b.picks[0] {
+	for _, c := range w.build.picks[0] {
 		g.connect(w, 0, slot, c.Slot, false)
 		g.connect(w, 0, c.Slot, slot, false)
 	}
@@ -50,8 +55,7 @@ func (g *Graph) linkFromOwnWalk(ctx context.Context, w *walk, slot uint32, ef in
 		return fmt.Errorf("link %d: %w", slot, err)
 	}
 	b.q.Set(g.linkMetric(), g.src.Vectors().Float32s(slot, g.cfg.Dim))
-	at, _, _ := w.enter(g, &b.q)
-	if err := w.settle(ctx, g, &b.q, at, ef, wanted{}); err != nil {
+	if err := w.settle(ctx, g, &b.q, ef, wanted{}); err != nil {
 		return fmt.Errorf("link %d: %w", slot, err)
 	}
 	b.picks[0] = b.picks[0][:0]

@@ -20,60 +20,13 @@ func (g *Graph) Search(ctx context.Context, q *kernel.Query, k, ef int, live *bi
 	}
 	w := g.acquire()
 	defer g.release(w)
-	at, _, ok := w.enter(g, q)
-	if !ok {
+	if _, _, ok := g.entry.load(); !ok {
 		return out, ctx.Err()
 	}
-	want := wanted{live, filter}
-	if err := w.settle(ctx, g, q, at, max(ef, k), want); err != nil {
+	if err := w.settle(ctx, g, q, max(ef, k), wanted{live, filter}); err != nil {
 		return nil, err
 	}
 	return w.rescore(g, q, k, out)
-}
-
-// maxBlurred is how wide a beam becomes whose candidates the codes do not tell
-// apart.
-const maxBlurred = 2_048
-
-// settle walks from the entry point at to layer 0, and there with a beam that is wide enough to tell its candidates
-// apart by their codes: where hundreds of vectors are nearer to each other than a
-// step of the codes, the nearest may be any of them.
-func (w *walk) settle(ctx context.Context, g *Graph, q *kernel.Query, at kernel.Candidate, limit int, want wanted) error {
-	near, err := w.approach(ctx, g, q, at)
-	if err != nil {
-		return err
-	}
-	for {
-		w.start(limit, want, near...)
-		if err := w.beam(ctx, q, 0, want); err != nil {
-			return err
-		}
-		if limit >= maxBlurred || w.pool.wanted < limit || !w.blurred(g, q) {
-			return nil
-		}
-		limit *= 4
-	}
-}
-
-// blurred reports whether all of a full pool lie within the noise of the codes
-// and are not simply equal.
-func (w *walk) blurred(g *Graph, q *kernel.Query) bool {
-	first, last := w.pool.keys[0], w.pool.keys[len(w.pool.keys)-1]
-	if keyDist(last)-keyDist(first) > w.noise(q, keySlot(first)) {
-		return false
-	}
-	slots, dists := [2]uint32{keySlot(first), keySlot(last)}, [2]float32{}
-	if g.src.Check(slots[:]) != nil {
-		return false // said by rescore
-	}
-	q.Vectors(w.codes, g.src.Vectors(), slots[:], dists[:])
-	return dists[0] != dists[1]
-}
-
-// noise is by how much the distance by codes is off, other than rarely: the bound
-// holds for the worst case, in which the errors of all dimensions add up.
-func (w *walk) noise(q *kernel.Query, slot uint32) float32 {
-	return q.Slack(w.codes, slot) * min(1, 4/float32(math.Sqrt(float64(q.Dim()))))
 }
 
 // rescore computes the exact distances of the pool's nearest wanted slots: of k and

@@ -14,7 +14,9 @@ const patience = 256
 // walk is the scratch of one search or insert: what it sees of the graph, the
 // slots it has seen, and its pool. It is used again by later ones.
 type walk struct {
+	src   Source
 	codes *kernel.Rows
+	vecs  *kernel.Rows
 	base  *view // layer 0, by slot
 	nodes *view // by slot, see node.go
 	upper *view // the layers above
@@ -25,8 +27,12 @@ type walk struct {
 	pool   pool
 	slots  []uint32
 	dists  []float32
+	exact  bool   // by float32 rows: the codes do not tell what it meets apart
 	evals  int    // distances computed
 	limits limits // of a walk under a filter
+
+	noting bool     // what prunes cut off layer 0 goes into cut
+	cut    []uint32 // see loose.go
 
 	near  []kernel.Candidate // see approach
 	met   []uint32           // see hops
@@ -46,9 +52,10 @@ func (w wanted) has(slot uint32) bool {
 // look makes the walk see the graph as it is now. Slots that are added later
 // may be met and are ignored.
 func (w *walk) look(g *Graph) {
-	w.codes = g.src.Codes()
+	w.src = g.src
+	w.codes, w.vecs = g.src.Codes(), g.src.Vectors()
 	w.nodes, w.base, w.upper = g.nodes.view.Load(), g.base.view.Load(), g.upper.view.Load()
-	w.size = uint32(min(w.base.rows(), w.nodes.rows(), uint64(w.codes.Cap())))
+	w.size = uint32(min(w.base.rows(), w.nodes.rows(), uint64(w.codes.Cap()), uint64(w.vecs.Cap())))
 	if uint32(len(w.seen)) < w.size {
 		w.seen = make([]uint8, w.size)
 		w.epoch = 0
@@ -105,9 +112,19 @@ func (w *walk) unseen(links []uint32) []uint32 {
 // distances computes the distances from q to slots.
 func (w *walk) distances(q *kernel.Query, slots []uint32) []float32 {
 	dists := w.dists[:len(slots)]
-	q.Codes(w.codes, slots, dists)
-	w.evals += len(slots)
+	w.compare(q, slots, dists)
 	return dists
+}
+
+// compare computes the distances from q to slots, by float32 rows if that is how the
+// walk goes and they are whole: what damage there is concerns those who ask for it.
+func (w *walk) compare(q *kernel.Query, slots []uint32, dists []float32) {
+	if w.exact && w.src.Check(slots) == nil {
+		q.Vectors(w.codes, w.vecs, slots, dists)
+	} else {
+		q.Codes(w.codes, slots, dists)
+	}
+	w.evals += len(slots)
 }
 
 // start empties the pool and puts some slots in.

@@ -1,0 +1,126 @@
+package collection
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tarndb/tarn/hnsw"
+)
+
+// hard returns points of random dimensions, which are all about equally far from each
+// other: a narrow beam misses many of them.
+func hard(seed uint64, n, dim int) []Point {
+	r := rand.New(rand.NewPCG(seed, 1))
+	ps := make([]Point, n)
+	for i := range ps {
+		v := make([]float32, dim)
+		for j := range v {
+			v[j] = float32(r.NormFloat64())
+		}
+		ps[i] = Point{ID: uint64(i), Vector: v}
+	}
+	return ps
+}
+
+// notFound returns how many live slots are neither in the delta nor found.
+func (c *Collection) notFound() (n int) {
+	v := c.view.Load()
+	for slot := range c.live.All() {
+		if !v.delta.Has(slot) && !v.graph.Finds(slot, c.efOwn()) {
+			n++
+		}
+	}
+	return n
+}
+
+// quiet reports whether the indexer and the audits have nothing left to do.
+func (c *Collection) quiet() bool {
+	v := c.view.Load()
+	return int64(v.delta.Len()) == v.missed.parked.Load() && c.maintain.audited.Load() == v &&
+		c.maintain.seen.Load() == c.index.done.Load() && c.maintain.owed.Load() == 0 && c.maintain.relinked.Load() == 0
+}
+
+// hardToFind is a collection with such points, a thin graph and a narrow beam.
+func hardToFind(t *testing.T, k Knobs) *Collection {
+	const n, dim = 2_500, 48
+	fs := tempFS(t)
+	require.NoError(t, Create(fs, Config{Dim: dim, Index: IndexConfig{M: 6, EfConstruction: 24, EfSearch: 8}}, [16]byte{1}))
+	c, err := Open(Options{Name: "test", FS: fs, MaxPayload: 1 << 10, MaxK: 100, Knobs: k})
+	require.NoError(t, err)
+	t.Cleanup(func() { c.Close() })
+	require.NoError(t, c.Upsert(t.Context(), hard(41, n, dim)...))
+	return c
+}
+
+func TestI2_WhatIsHardToFindIsFoundOrInTheDeltaOnceAllIsQuiet(t *testing.T) {
+	c := hardToFind(t, Knobs{ExactThreshold: -1, FewDeaths: 1 << 30})
+	untilTrue(t, "all is quiet", c.quiet)
+	require.NotZero(t, c.Stats().Relinked, "some were lost on the way")
+	require.Zero(t, c.notFound())
+}
+
+func TestI2_WhatIsHardToFindIsFoundOrInTheDeltaAfterARebuild(t *testing.T) {
+	c := hardToFind(t, Knobs{ExactThreshold: -1, FewDeaths: 1 << 30, PauseIndexer: true})
+	require.NoError(t, c.Rebuild(t.Context(), IndexConfig{}))
+	require.Zero(t, c.notFound())
+	require.Less(t, c.Stats().InDelta, 250, "most are found")
+}
+
+// rivals is a graph in which two slots push each other out whenever one is linked.
+type rivals struct {
+	*hnsw.Graph
+	lost  atomic.Uint32
+	links atomic.Int64
+}
+
+func (r *rivals) Finds(slot uint32, ef int) bool {
+	return slot != r.lost.Load() && r.Graph.Finds(slot, ef)
+}
+
+func (r *rivals) Link(_ context.Context, slot uint32, _ int, loose []uint32) ([]uint32, error) {
+	r.links.Add(1)
+	r.lost.Store(7 - slot)
+	return append(loose, 7-slot), nil
+}
+
+func TestTwoThatPushEachOtherOutAreParkedInTheEnd(t *testing.T) {
+	c := newTestCollection(t, tempFS(t), Knobs{ExactThreshold: -1, FewDeaths: 1 << 30})
+	require.NoError(t, c.Upsert(t.Context(), randomPoints(1, 0, 300)...))
+	untilTrue(t, "all is in the graph", c.quiet)
+	g := &rivals{Graph: c.view.Load().graph.(*hnsw.Graph)}
+	g.lost.Store(3)
+	v := &view{graph: g, delta: c.view.Load().delta}
+	c.view.Store(v)
+	c.maintain.kick() // an audit
+	untilTrue(t, "one is parked, and all is quiet", func() bool { return v.missed.parked.Load() == 1 && c.quiet() })
+	require.LessOrEqual(t, g.links.Load(), int64(2*maxMisses))
+	require.True(t, v.delta.Has(g.lost.Load()))
+	linked := g.links.Load()
+
+	require.NoError(t, c.Upsert(t.Context(), randomPoints(2, 1_000, 10)...))
+	untilTrue(t, "they are tried again", func() bool { return g.links.Load() > linked && v.missed.parked.Load() == 1 && c.quiet() })
+	require.LessOrEqual(t, g.links.Load(), linked+3*2*maxMisses, "it has grown by three hundredths")
+}
+
+func TestTheIndexerAsksForMoreWhereMoreIsLost(t *testing.T) {
+	var k care
+	require.Equal(t, 64, k.links(), "for all, as long as nothing is known")
+	for range 10 {
+		k.saw(careAfter, 0)
+	}
+	require.Equal(t, 8, k.links())
+	k.saw(careAfter/2, 2)
+	require.Equal(t, 8, k.links(), "too few to tell")
+	k.saw(careAfter/2, 2)
+	require.Equal(t, 16, k.links())
+	k.saw(1_000, 5)
+	require.Equal(t, 16, k.links(), "between the two")
+	for range 10 {
+		k.saw(careAfter, careAfter)
+	}
+	require.Equal(t, 64, k.links())
+}
