@@ -2,9 +2,12 @@ package collection
 
 import (
 	"context"
+	"math"
 	"math/rand/v2"
+	"os"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -123,4 +126,47 @@ func TestTheIndexerAsksForMoreWhereMoreIsLost(t *testing.T) {
 		k.saw(careAfter, careAfter)
 	}
 	require.Equal(t, 64, k.links())
+}
+
+// TestHardToFindLong counts, on data made to be hard, what is missed while a burst is
+// indexed, and asserts that nothing is once all is quiet and after a rebuild.
+func TestHardToFindLong(t *testing.T) {
+	if os.Getenv("TARN_HARD") == "" {
+		t.Skip("TARN_HARD is not set")
+	}
+	const n = 20_000
+	for name, tc := range map[string]struct{ dim, decades int }{
+		"norms over 30 decades": {8, 31}, "64 dimensions": {64, 1}, "256 dimensions": {256, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fs := tempFS(t)
+			require.NoError(t, Create(fs, Config{Dim: tc.dim}, [16]byte{1}))
+			c, err := Open(Options{Name: "test", FS: fs, MaxPayload: 1 << 10, MaxK: 100, Knobs: Knobs{ExactThreshold: -1}})
+			require.NoError(t, err)
+			defer c.Close()
+			ps := hard(43, n, tc.dim)
+			for i, p := range ps {
+				for j := range p.Vector {
+					p.Vector[j] *= float32(math.Pow(10, float64(i%tc.decades-tc.decades/2)))
+				}
+			}
+			require.NoError(t, c.Upsert(t.Context(), ps...))
+			missed := func() (n int) {
+				for _, p := range ps {
+					near, err := c.Search(t.Context(), p.Vector, 1)
+					require.NoError(t, err)
+					if near[0].ID != p.ID && near[0].Distance > 0 {
+						n++
+					}
+				}
+				return n
+			}
+			t.Log("missed beside the indexer", missed())
+			require.Eventually(t, c.quiet, 5*time.Minute, 10*time.Millisecond)
+			require.Zero(t, missed(), "once all is quiet")
+			t.Log("left in the delta", c.Stats().InDelta, "linked anew", c.Stats().Relinked)
+			require.NoError(t, c.Rebuild(t.Context(), IndexConfig{}))
+			require.Zero(t, missed(), "after a rebuild")
+		})
+	}
 }
