@@ -78,8 +78,13 @@ func (w *walk) pairs(g *Graph, slot uint32, others []uint32) []float32 {
 		b.dists = make([]float32, len(others)+cap(others))
 	}
 	dists := b.dists[:len(others)]
+	w.evals += len(others)
 	w.ask(g, &b.pair, slot)
-	w.compare(&b.pair, others, dists)
+	if w.exact {
+		w.vectors(&b.pair, others, dists)
+	} else {
+		b.pair.Codes(w.codes, others, dists)
+	}
 	return dists
 }
 

@@ -112,19 +112,23 @@ func (w *walk) unseen(links []uint32) []uint32 {
 // distances computes the distances from q to slots.
 func (w *walk) distances(q *kernel.Query, slots []uint32) []float32 {
 	dists := w.dists[:len(slots)]
-	w.compare(q, slots, dists)
+	w.evals += len(slots)
+	if w.exact {
+		w.vectors(q, slots, dists)
+	} else {
+		q.Codes(w.codes, slots, dists)
+	}
 	return dists
 }
 
-// compare computes the distances from q to slots, by float32 rows if that is how the
-// walk goes and they are whole: what damage there is concerns those who ask for it.
-func (w *walk) compare(q *kernel.Query, slots []uint32, dists []float32) {
-	if w.exact && w.src.Check(slots) == nil {
+// vectors computes exact distances, if the float32 rows are whole: what damage there is
+// concerns those who ask for it.
+func (w *walk) vectors(q *kernel.Query, slots []uint32, dists []float32) {
+	if w.src.Check(slots) == nil {
 		q.Vectors(w.codes, w.vecs, slots, dists)
 	} else {
 		q.Codes(w.codes, slots, dists)
 	}
-	w.evals += len(slots)
 }
 
 // start empties the pool and puts some slots in.
