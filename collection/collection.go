@@ -49,6 +49,7 @@ type Collection struct {
 
 	admin   chan struct{}     // the lock of Rebuild, EnableStreaming and their like: a token
 	writer  chan struct{}     // the writer lock: a token, so that waiting for it can be cancelled
+	coming  atomic.Int32      // who wait for the writer lock
 	slots   allocator         // by writer
 	logged  map[string]uint64 // by writer: the highest offset in the log, per source
 	buffers buffers           // by writer

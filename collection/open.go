@@ -258,6 +258,7 @@ func (c *Collection) replay() error {
 	c.view.Store(&view{delta: delta.New()}) // thrown away: what is live and not in-graph is compared afterwards
 	log, recovery, err := wal.Open(dir, wal.Options{
 		UUID: c.uuid, SegmentSize: c.opts.Knobs.LogSegment, ReadOnly: c.opts.ReadOnly, Logger: c.log,
+		Coming: func() bool { return c.coming.Load() > 0 },
 	}, c.ck.LSN, c.replayRecord)
 	if err != nil {
 		return err

@@ -182,6 +182,8 @@ func (c *Collection) lockWriter(ctx context.Context, closing <-chan struct{}) er
 		return ErrClosed
 	default:
 	}
+	c.coming.Add(1)
+	defer c.coming.Add(-1)
 	select {
 	case c.writer <- struct{}{}:
 		return nil

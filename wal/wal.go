@@ -41,6 +41,10 @@ type Options struct {
 	ReadOnly    bool         // nothing is written, not even what Open would tidy up
 	Foreground  bool         // segments are filled ahead by Append itself, for tests that count operations
 	Logger      *slog.Logger // nil: none
+
+	// Coming reports whether somebody is about to append, for whom an fsync that
+	// several wait for may wait a moment; nil: nobody.
+	Coming func() bool
 }
 
 func (o Options) withDefaults() Options {
@@ -87,12 +91,15 @@ type Log struct {
 	// syncing is held during every fsync of a segment: an error is reported once,
 	// to one of them, and whoever comes next must find the log failed (I5). The
 	// active file changes only under mu and syncing.
-	syncing sync.Mutex
-	active  vfs.File
+	syncing  sync.Mutex
+	active   vfs.File
+	together uint64 // records that the last fsync made durable; guarded by syncing
 
-	// gate guards batch, the callers that wait for the fsync after the one under way.
+	// gate guards batch, the callers that wait for the fsync after the one under way,
+	// and ended.
 	gate  sync.Mutex
 	batch chan struct{}
+	ended chan struct{} // closed when the fsync under way has ended
 
 	removing sync.Mutex // one Advance at a time
 
