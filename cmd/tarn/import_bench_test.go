@@ -19,7 +19,7 @@ import (
 // of as many points, in turn, both until everything is durable and closed; above 1
 // the import is quicker.
 func BenchmarkImport(b *testing.B) {
-	const n, dim = 20_000, 128
+	const n, dim = 60_000, 128
 	dir := b.TempDir()
 	file := filepath.Join(dir, "x.fbin")
 	f, err := os.Create(file)
