@@ -161,6 +161,9 @@ func (a *asking) all(ctx context.Context, slots []uint32) error {
 
 // only asks for slots and links nothing.
 func (a *asking) only(ctx context.Context, slots []uint32) error {
+	if len(slots) == 0 {
+		return ctx.Err()
+	}
 	return a.c.crewDo(ctx, "asking for every point", slots, func(slot uint32) error {
 		a.found(slot, a.g.Finds(slot, a.ef))
 		return nil
