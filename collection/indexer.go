@@ -107,8 +107,9 @@ func (c *Collection) indexUnit(v *view, claimed, loose []uint32) ([]uint32, erro
 			c.leaveDelta(v, slot)
 			continue
 		}
+		since := v.missed.since()
 		if v.graph.Contains(slot) && v.missed.hopeless(slot) {
-			c.asked(v, slot, v.graph.Finds(slot, c.efOwn()))
+			c.asked(v, slot, v.graph.Finds(slot, c.efOwn()), since)
 			continue
 		}
 		found, pushed, err := c.insert(c.bg, v.graph, slot, c.efOwn(), loose)
@@ -118,7 +119,7 @@ func (c *Collection) indexUnit(v *view, claimed, loose []uint32) ([]uint32, erro
 		}
 		c.hook("index: between graph and delta")
 		c.index.linked.Add(1)
-		c.asked(v, slot, found)
+		c.asked(v, slot, found, since)
 	}
 	c.index.care.saw(len(loose), c.askAgain(v, loose))
 	return loose, nil
@@ -126,15 +127,22 @@ func (c *Collection) indexUnit(v *view, claimed, loose []uint32) ([]uint32, erro
 
 // asked takes a slot that was claimed out of the delta if the graph finds it. Else it is
 // tried again, or parked, and the maintainer looks: too many of them ask for another
-// graph, and what was tried may have pushed out others.
-func (c *Collection) asked(v *view, slot uint32, found bool) {
-	switch {
-	case found:
-		c.leaveDelta(v, slot)
-	case v.miss(slot):
+// graph, and what was tried may have pushed out others. It is asked again if some slot
+// was lost since the question.
+func (c *Collection) asked(v *view, slot uint32, found bool, since uint64) {
+	for ; found; found = v.graph.Finds(slot, c.efOwn()) {
+		var removed, ok bool
+		if since, removed, ok = v.remove(slot, since); ok {
+			if removed {
+				c.leftDelta(v, slot)
+			}
+			return
+		}
+	}
+	if v.miss(slot) {
 		v.delta.Release(slot)
 		c.index.work.broadcast() // this worker may be one that only helps
-	default:
+	} else {
 		c.maintain.relinked.Add(1)
 		c.maintain.kick()
 	}
@@ -184,11 +192,15 @@ func (c *Collection) efOwn() int { return ownBeam(c.efSearch()) }
 
 func ownBeam(efSearch int) int { return max(efSearch, 1+spare) }
 
-// leaveDelta takes a slot that the graph finds, or a dead one, out of the delta.
+// leaveDelta takes a dead slot out of the delta.
 func (c *Collection) leaveDelta(v *view, slot uint32) {
-	if !v.delta.Remove(slot) {
-		return
+	if v.delta.Remove(slot) {
+		c.leftDelta(v, slot)
 	}
+}
+
+// leftDelta follows a slot that left the delta.
+func (c *Collection) leftDelta(v *view, slot uint32) {
 	if v.missed.left(slot) {
 		c.maintain.relinked.Add(1)
 	}

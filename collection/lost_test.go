@@ -73,6 +73,67 @@ func TestI2_WhatIsHardToFindIsFoundOrInTheDeltaAfterARebuild(t *testing.T) {
 	require.Less(t, c.Stats().InDelta, 250, "most are found")
 }
 
+func TestI2_WhatARepairLosesIsFoundOrInTheDeltaInTheEnd(t *testing.T) {
+	const n = 300
+	c := hardToFind(t, Knobs{ExactThreshold: -1, FewDeaths: n})
+	untilTrue(t, "all is quiet", c.quiet)
+	for range 2 {
+		var ids []uint64
+		for slot := range c.live.All() {
+			if ids = append(ids, c.store.ID(slot)); len(ids) == n {
+				break
+			}
+		}
+		_, err := c.Delete(t.Context(), ids...)
+		require.NoError(t, err)
+		untilTrue(t, "repaired, and nothing is lost", func() bool {
+			return c.maintain.deaths.Load() == 0 && c.quiet() && c.notFound() == 0
+		})
+	}
+}
+
+// fickle is a graph that ceases to find a slot, until it is linked anew.
+type fickle struct {
+	*hnsw.Graph
+	lost atomic.Uint32
+}
+
+func (f *fickle) Finds(slot uint32, ef int) bool {
+	return slot+1 != f.lost.Load() && f.Graph.Finds(slot, ef)
+}
+
+func (f *fickle) Link(ctx context.Context, slot uint32, ef int, loose []uint32) ([]uint32, error) {
+	f.lost.CompareAndSwap(slot+1, 0)
+	return f.Graph.Link(ctx, slot, ef, loose)
+}
+
+// TestI2_WhatIsPushedOutWhileItLeavesTheDelta has another worker's insert cut the link
+// to a slot when this slot was found, and is not out of the delta yet.
+func TestI2_WhatIsPushedOutWhileItLeavesTheDeltaIsFoundInTheEnd(t *testing.T) {
+	const slot = 5_000 // more than an audit asks for that follows one that was linked anew
+	var c *Collection
+	var armed atomic.Bool
+	g := &fickle{}
+	c = newTestCollection(t, tempFS(t), Knobs{ExactThreshold: -1, FewDeaths: 1 << 30, Hook: func(step string) {
+		if step == "index: between graph and delta" && armed.CompareAndSwap(true, false) {
+			g.lost.Store(slot + 1)
+			c.askAgain(c.view.Load(), []uint32{slot})
+		}
+	}})
+	require.NoError(t, c.Upsert(t.Context(), randomPoints(1, 0, slot)...))
+	untilTrue(t, "all is in the graph", c.quiet)
+	v := c.view.Load()
+	g.Graph = v.graph.(*hnsw.Graph)
+	c.view.Store(&view{graph: g, delta: v.delta})
+	c.maintain.kick() // an audit
+	untilTrue(t, "all was asked for", c.quiet)
+	c.maintain.cursor = 1 // the next ends before the slot
+	armed.Store(true)
+	require.NoError(t, c.Upsert(t.Context(), randomPoints(2, slot, 1)...))
+	untilTrue(t, "all is quiet", func() bool { return !armed.Load() && c.quiet() })
+	require.Zero(t, c.notFound())
+}
+
 // rivals is a graph in which two slots push each other out whenever one is linked.
 type rivals struct {
 	*hnsw.Graph

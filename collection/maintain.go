@@ -13,7 +13,7 @@ import (
 // swapped.
 //
 //	loaded, swapped ──> audit: what the graph does not find goes back into the delta
-//	many deaths     ──> rows that lead to dead slots are repaired
+//	many deaths     ──> rows that lead to dead slots are repaired ──> audit
 //	too many dead, too many not found, or of other parameters than configured ──> rebuild
 type maintainer struct {
 	kicked      chan struct{}
@@ -132,6 +132,7 @@ func (c *Collection) repair(v *view) error {
 	}
 	defer shared.release()
 	_, err := r.Repair(c.bg, &c.live)
+	c.maintain.owed.Add(int64(v.graph.Len())) // ways that led over the dead may be gone
 	return err
 }
 
@@ -219,7 +220,7 @@ func (c *Collection) auditDue(hold *pin, v *view, n int) error {
 	owed := int(min(m.owed.Add(grown*auditShare+relinked*auditLost), int64(n)))
 	m.relinked.Add(-relinked)
 	m.seen.Store(done)
-	if m.audited.Load() != v && m.begun != v || owed >= n {
+	if m.audited.Load() != v && m.begun != v {
 		m.begun, m.cursor, owed = v, 0, n
 	}
 	left, err := c.audit(hold, v, owed)

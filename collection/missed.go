@@ -20,6 +20,7 @@ type misses struct {
 	aside  map[uint32]struct{} // those parked
 	parked atomic.Int64        // how many those are
 	size   int                 // of the graph when all were last tried again
+	losses uint64              // how often a slot was found no more
 }
 
 const (
@@ -51,6 +52,27 @@ func (x *misses) lost(slot uint32) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.count(slot)
+	x.losses++
+}
+
+// since returns how often a slot was found no more, to ask with.
+func (x *misses) since() uint64 {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.losses
+}
+
+// remove takes a slot that the graph was seen to find out of the delta, unless some
+// slot was lost since: if it was this one, who noted that has left it in the delta,
+// where it was. now is what to ask with again.
+func (v *view) remove(slot uint32, since uint64) (now uint64, removed, ok bool) {
+	x := &v.missed
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.losses != since {
+		return x.losses, false, false
+	}
+	return since, v.delta.Remove(slot), true
 }
 
 // parkAll makes the slots of lost hopeless from the start: a rebuild has tried.

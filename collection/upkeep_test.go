@@ -1,6 +1,7 @@
 package collection
 
 import (
+	"context"
 	"math/rand/v2"
 	"sync/atomic"
 	"testing"
@@ -54,6 +55,11 @@ type blind struct {
 }
 
 func (b *blind) Finds(slot uint32, ef int) bool { return !b.to(slot) && b.Graph.Finds(slot, ef) }
+
+// InsertNoting says nothing of what it took links from: that is for an audit to find.
+func (b *blind) InsertNoting(ctx context.Context, slot uint32, _ int, loose []uint32) ([]uint32, error) {
+	return loose, b.Insert(ctx, slot)
+}
 
 func TestD18_WhatANewGraphDoesNotFindIsInItsDeltaWhenItIsPublished(t *testing.T) {
 	var audit atomic.Bool

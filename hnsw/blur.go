@@ -13,7 +13,7 @@ import (
 // insert chooses its links by them.
 //
 //	beam by codes ──> all it holds within the noise of the codes? ──no──> done
-//	                     │ yes, and not simply equal
+//	                     │ yes, and not simply equal to the query
 //	                     └──> beam by float32 rows, from the hubs nearest by these
 
 // settle walks from the entry point to layer 0 and fills the pool there.
@@ -56,15 +56,18 @@ func (w *walk) alike(q *kernel.Query, n int) bool {
 	return n > 1 && keyDist(keys[n-1])-keyDist(keys[0]) <= w.noise(q, keySlot(keys[0]))
 }
 
-// differ reports whether the first and the last of the nearest n are not equally far.
+// differ reports whether exact distances may tell what the codes do not: the first and
+// the last of the nearest n are not equally far, or they are and something may be
+// nearer, as where hundreds of equal vectors hide others that nearly equal them.
 func (w *walk) differ(g *Graph, q *kernel.Query, n int) bool {
 	keys := w.pool.keys
-	slots, dists := [2]uint32{keySlot(keys[0]), keySlot(keys[min(n, len(keys))-1])}, [2]float32{}
-	if g.src.Check(slots[:]) != nil {
+	slots, dists := w.slots[:2], w.dists[:2]
+	slots[0], slots[1] = keySlot(keys[0]), keySlot(keys[min(n, len(keys))-1])
+	if g.src.Check(slots) != nil {
 		return false // said by rescore
 	}
-	q.Vectors(w.codes, w.vecs, slots[:], dists[:])
-	return dists[0] != dists[1]
+	q.Vectors(w.codes, w.vecs, slots, dists)
+	return dists[0] != dists[1] || dists[0] > 0 && q.Metric() != kernel.Dot
 }
 
 // noise is by how much the distance by codes is off, other than rarely: the bound

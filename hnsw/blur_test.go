@@ -119,3 +119,60 @@ func (x *Index) distance(vec []float32, slot uint32) float32 {
 	q.Vectors(x.rows.Codes(), x.rows.Vectors(), []uint32{slot}, d[:])
 	return d[0]
 }
+
+// copies returns vectors of which one in two is the same, and the others nearly are.
+func copies(seed uint64, n, dim int) [][]float32 {
+	vecs := alike(seed, n, dim)
+	for i := 2; i < n; i += 2 {
+		copy(vecs[i], vecs[0])
+	}
+	return vecs
+}
+
+func TestManyEqualVectorsHideFewThatNearlyEqualThem(t *testing.T) {
+	const n = 2_500
+	for _, m := range []Metric{L2, Cosine, Dot} {
+		x := newIndex(t, Config{Dim: 8, Metric: m}, copies(35, n, 8), 2)
+		missed := 0
+		for slot := range uint32(n) {
+			if !x.g.Finds(slot, 64) {
+				missed++
+			}
+		}
+		require.Less(t, missed, n/25, "%v", m)
+	}
+}
+
+func TestSearchesWhereCodesDoNotTellApartDoNotAllocate(t *testing.T) {
+	if raceOn {
+		t.Skip("the race detector allocates")
+	}
+	base := alike(8, 2_000, 16)
+	for _, m := range []Metric{L2, Cosine, Dot} {
+		x := newIndex(t, Config{Dim: 16, Metric: m}, base, 1)
+		out := make([]Neighbour, 0, 16)
+		var err error
+		i := 0
+		require.Zero(t, testing.AllocsPerRun(100, func() {
+			out, err = x.Search(ctx, base[i], 10, 64, out)
+			i++
+		}), "%v", m)
+		require.NoError(t, err)
+	}
+}
+
+func TestGraphsOfOneWorkerAreEqualWhereCodesDoNotTellApart(t *testing.T) {
+	base := copies(36, 1_500, 8)
+	a, b := newIndex(t, Config{Dim: 8}, base, 1), newIndex(t, Config{Dim: 8}, base, 1)
+	v, w := a.g.base.view.Load(), b.g.base.view.Load()
+	for slot := range uint32(len(base)) {
+		require.Equal(t, v.row(slot), w.row(slot))
+	}
+	for _, q := range base[:50] {
+		one, err := a.Search(ctx, q, 10, 64, nil)
+		require.NoError(t, err)
+		other, err := b.Search(ctx, q, 10, 64, nil)
+		require.NoError(t, err)
+		require.Equal(t, one, other)
+	}
+}

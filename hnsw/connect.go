@@ -155,7 +155,8 @@ func (w *walk) rewrite(at uint32, row []uint32, chosen []kernel.Candidate) {
 // anchor links one of the chosen neighbours to slot for good, and slot to it.
 // If all of them have children enough or are closed it goes up from the nearest to
 // one that is not closed, which the root never is, and down the tree of anchors,
-// which ends in slots without children.
+// which ends in slots without children. It turns there by slot, so that the tree grows
+// wide: of many equal vectors all come by the same way.
 func (g *Graph) anchor(w *walk, slot uint32) uint32 {
 	picks := w.build.picks[0]
 	for _, c := range picks {
@@ -163,7 +164,7 @@ func (g *Graph) anchor(w *walk, slot uint32) uint32 {
 			return c.Slot
 		}
 	}
-	at := picks[0].Slot
+	at, turn := picks[0].Slot, slot
 	for range maxDepth {
 		if g.connect(w, 0, at, slot, true) {
 			break
@@ -175,21 +176,27 @@ func (g *Graph) anchor(w *walk, slot uint32) uint32 {
 			at = picks[0].Slot // damaged
 			break
 		}
-		at = w.child(at)
+		turn = turn*2_654_435_761 + 1
+		at = w.child(at, turn>>16)
 	}
 	g.connect(w, 0, slot, at, false)
 	return at
 }
 
-// child returns a slot whose anchor is at and that is not closed, or at itself if
-// there is none.
-func (w *walk) child(at uint32) uint32 {
-	for _, s := range w.unseenBy(at) {
+// child returns one of the slots whose anchor is at and that are not closed, or at
+// itself if there is none.
+func (w *walk) child(at, turn uint32) uint32 {
+	slots := w.unseenBy(at)
+	children := slots[:0]
+	for _, s := range slots {
 		if node := w.nodes.row(s); atomic.LoadUint32(&node[nodeAnchor]) == at+1 && atomic.LoadUint32(&node[nodeChildren]) != closed {
-			return s
+			children = append(children, s)
 		}
 	}
-	return at
+	if len(children) == 0 {
+		return at
+	}
+	return children[turn%uint32(len(children))]
 }
 
 // unseenBy returns the slots that at links to.

@@ -64,6 +64,17 @@ func requireWhole(t *testing.T, g *Graph, live *bitmap.Set) {
 	require.Empty(t, g.Unreachable(live))
 }
 
+// TestEqualVectorsAreNoIslandHoweverManyTheyAre has so many that a tree of anchors that
+// grows at one place only would become deeper than an insert walks.
+func TestEqualVectorsAreNoIslandHoweverManyTheyAre(t *testing.T) {
+	base := make([][]float32, 2*2*maxDepth)
+	for i := range base {
+		base[i] = []float32{1, 2}
+	}
+	x := newIndex(t, Config{Dim: 2, M: 2}, base, 2)
+	requireWhole(t, x.g, &x.live)
+}
+
 func TestNoPruneTakesTheLastLinkToASlot(t *testing.T) {
 	for name, cfg := range map[string]Config{
 		"few links, so that rows are always full": {Dim: 6, M: 2, EfConstruction: 8},
