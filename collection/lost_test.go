@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tarndb/tarn/hnsw"
+	"github.com/tarndb/tarn/internal/bitmap"
 )
 
 // hard returns points of random dimensions, which are all about equally far from each
@@ -73,25 +74,6 @@ func TestI2_WhatIsHardToFindIsFoundOrInTheDeltaAfterARebuild(t *testing.T) {
 	require.Less(t, c.Stats().InDelta, 250, "most are found")
 }
 
-func TestI2_WhatARepairLosesIsFoundOrInTheDeltaInTheEnd(t *testing.T) {
-	const n = 300
-	c := hardToFind(t, Knobs{ExactThreshold: -1, FewDeaths: n})
-	untilTrue(t, "all is quiet", c.quiet)
-	for range 2 {
-		var ids []uint64
-		for slot := range c.live.All() {
-			if ids = append(ids, c.store.ID(slot)); len(ids) == n {
-				break
-			}
-		}
-		_, err := c.Delete(t.Context(), ids...)
-		require.NoError(t, err)
-		untilTrue(t, "repaired, and nothing is lost", func() bool {
-			return c.maintain.deaths.Load() == 0 && c.quiet() && c.notFound() == 0
-		})
-	}
-}
-
 // fickle is a graph that ceases to find a slot, until it is linked anew.
 type fickle struct {
 	*hnsw.Graph
@@ -105,6 +87,29 @@ func (f *fickle) Finds(slot uint32, ef int) bool {
 func (f *fickle) Link(ctx context.Context, slot uint32, ef int, loose []uint32) ([]uint32, error) {
 	f.lost.CompareAndSwap(slot+1, 0)
 	return f.Graph.Link(ctx, slot, ef, loose)
+}
+
+// Repair loses slot 250.
+func (f *fickle) Repair(ctx context.Context, live *bitmap.Set) (int, error) {
+	n, err := f.Graph.Repair(ctx, live)
+	f.lost.Store(250 + 1)
+	return n, err
+}
+
+func TestI2_WhatARepairLosesIsFoundInTheEnd(t *testing.T) {
+	c := newTestCollection(t, tempFS(t), Knobs{ExactThreshold: -1, FewDeaths: 20})
+	require.NoError(t, c.Upsert(t.Context(), randomPoints(1, 0, 300)...))
+	untilTrue(t, "all is in the graph", c.quiet)
+	g := &fickle{Graph: c.view.Load().graph.(*hnsw.Graph)}
+	c.view.Store(&view{graph: g, delta: c.view.Load().delta})
+	c.maintain.kick() // an audit
+	untilTrue(t, "all was asked for", c.quiet)
+	_, err := c.Delete(t.Context(), ids(0, 20)...)
+	require.NoError(t, err)
+	untilTrue(t, "it was lost, and is linked anew", func() bool {
+		return c.Stats().Relinked > 0 && g.lost.Load() == 0 && c.quiet()
+	})
+	require.Zero(t, c.notFound())
 }
 
 // TestI2_WhatIsPushedOutWhileItLeavesTheDelta has another worker's insert cut the link
