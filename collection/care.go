@@ -1,6 +1,9 @@
 package collection
 
-import "sync"
+import (
+	"math"
+	"sync"
+)
 
 // care is how carefully the indexer asks for slots from which an insert took a link:
 // for those that at most so many links still lead to. It follows what the asking finds. Of
@@ -16,7 +19,7 @@ type care struct {
 }
 
 const (
-	mostCare  = 64 // asks for all: no row has more links back. It begins there
+	mostCare  = 64 // links; before it is halved for the first time all are asked for
 	leastCare = 3  // halved so often: 8 links, which is one question for four inserts, or fewer
 	careAfter = 256
 )
@@ -25,6 +28,9 @@ const (
 func (k *care) links() int {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if k.ease == 0 {
+		return math.MaxInt
+	}
 	return mostCare >> k.ease
 }
 

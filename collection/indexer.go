@@ -149,12 +149,14 @@ func (c *Collection) asked(v *view, slot uint32, found bool, since uint64) {
 }
 
 // askAgain puts those of the slots that v.graph does not find back into v.delta (I2),
-// and returns how many.
+// and returns how many were not there.
 func (c *Collection) askAgain(v *view, slots []uint32) (lost int) {
 	for _, slot := range slots {
 		if c.live.Has(slot) && v.graph.Contains(slot) && !v.graph.Finds(slot, c.efOwn()) {
+			if !v.delta.Has(slot) {
+				lost++
+			}
 			c.returnToDelta(v, slot)
-			lost++
 		}
 	}
 	return lost
