@@ -209,7 +209,7 @@ func TestABackupOfSlotsThatNobodyHasFillsNeitherDiskNorMemory(t *testing.T) {
 		"all slots of high numbers": func(a archived) {
 			le.PutUint32(a.at(moment)[8:], 4_000_000_000)
 			for row := range 4 {
-				le.PutUint32(slot(a, row), uint32(3_000_000_000+row*1_000))
+				le.PutUint32(slot(a, row), 3_000_000_000+uint32(row)*1_000)
 			}
 		},
 	} {
