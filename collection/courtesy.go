@@ -25,7 +25,7 @@ func (c *Collection) roomy() int { return c.opts.Knobs.DeltaLimit / 8 * 7 }
 // count counts points that are about to be written.
 func (s *courtesy) count(c *Collection, points int) {
 	indexed := c.index.linked.Load()
-	s.owed = max(0, s.owed-int(indexed-s.seen))
+	s.owed -= int(min(indexed-s.seen, uint64(s.owed)))
 	s.seen = indexed
 	waiting := c.view.Load().delta.Len()
 	aside := s.burst && s.owed <= waiting && waiting+points <= c.roomy()
