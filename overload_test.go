@@ -3,6 +3,7 @@ package tarn_test
 import (
 	"fmt"
 	"os"
+	"runtime"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -170,4 +171,69 @@ func TestD20_ARebuildEndsThoughEveryPointIsReplacedInEachRound(t *testing.T) {
 	require.Equal(t, int64(1), w.c.Stats().Rebuilds)
 	eventually(t, "the indexer goes on", func() bool { return w.c.Stats().InDelta == 0 })
 	require.Equal(t, n, w.c.Len())
+}
+
+// TestD20_WhatIsWrittenWhileARebuildEndsFitsTheDelta has a writer that replaces points
+// while a rebuild asks once more for what was pushed out, and while it is about to swap
+// the graphs: for as long as there is room, or not quite a full delta each time. The
+// new graph's delta holds what is written then: if the old graph's were emptied meanwhile
+// there would be no end to it.
+func TestD20_WhatIsWrittenWhileARebuildEndsFitsTheDelta(t *testing.T) {
+	const n, limit, smallRest = 1_500, 600, 256
+	for _, many := range []int64{limit - 50, 4 * limit} {
+		t.Run(fmt.Sprint(many), func(t *testing.T) {
+			hooks := newSteps()
+			w := newWorld(t, tarn.CollectionConfig{Dim: dim}, collection.Knobs{ExactThreshold: -1, DeltaLimit: limit, SoftLimit: 20, FewDeaths: 1 << 30, Hook: hooks.hook})
+			w.upsert(t, points(w.r, 0, n, dim)...)
+			eventually(t, "all is indexed", func() bool { return w.c.Stats().InDelta == 0 })
+
+			var over atomic.Bool
+			var wanted, replaced atomic.Int64
+			t.Cleanup(func() { over.Store(true) })
+			wait := inBackground(t, func() error {
+				r := newRand(9)
+				for !over.Load() {
+					if replaced.Load() == wanted.Load() {
+						runtime.Gosched()
+						continue
+					}
+					p := tarn.Point{ID: uint64(replaced.Load() % n), Vector: vector(r, dim)}
+					if err := w.c.Upsert(ctx, p); err != nil {
+						return err
+					}
+					replaced.Add(1)
+				}
+				return nil
+			})
+			hold := func() {
+				wanted.Store(replaced.Load() + many)
+				last, still := int64(-1), 0
+				eventually(t, "they are replaced and indexed, or there is no room", func() bool {
+					now, delta := replaced.Load(), w.c.Stats().InDelta
+					if now != last || delta < limit && now < wanted.Load() {
+						last, still = now, 0
+					}
+					still++
+					return now == wanted.Load() && delta == 0 || still > 20
+				})
+				wanted.Store(replaced.Load())
+			}
+			asked, most := 0, 0
+			hooks.call("rebuild: before audit", hold)
+			hooks.call("rebuild: before asking again", func() {
+				if asked++; asked <= 6 {
+					hold()
+				}
+			})
+			hooks.call("rebuild: before publication", hold)
+			hooks.call("rebuild: after publication", func() { most = w.c.Stats().InDelta })
+			require.NoError(t, w.c.Rebuild(ctx, tarn.IndexConfig{}))
+			over.Store(true)
+			require.NoError(t, wait())
+			require.Positive(t, asked)
+			require.LessOrEqual(t, most, limit+smallRest, "what the new graph does not hold")
+			eventually(t, "the indexer goes on", func() bool { return w.c.Stats().InDelta == 0 })
+			require.Equal(t, n, w.c.Len())
+		})
+	}
 }

@@ -3,15 +3,11 @@ package collection
 import (
 	"context"
 	"fmt"
-	"math"
 	"math/bits"
-	"runtime"
-	"sync"
 	"sync/atomic"
 
 	"github.com/tarndb/tarn/delta"
 	"github.com/tarndb/tarn/internal/bitmap"
-	"github.com/tarndb/tarn/internal/watch"
 )
 
 // rebuilder is the state of Rebuild.
@@ -24,18 +20,6 @@ type rebuilder struct {
 	credit  atomic.Int64
 	done    atomic.Int64
 }
-
-const (
-	// smallRest is the difference that is left to the new graph's delta.
-	smallRest = 256
-	// maxRounds bounds the catching up with writers that are faster.
-	maxRounds = 12
-	// pace is how many slots a rebuild that does not gain on the writers inserts for
-	// each one that the indexer may take out of the serving graph's delta, which is
-	// what makes room for writers. What is missing after a round is then at most a
-	// delta and a quarter of the round: 4/3 of a delta in the end.
-	pace = 4
-)
 
 // Rebuild builds a new graph beside the serving one, from the live points, and
 // swaps them; writes and searches go on. Zero fields of cfg mean as configured;
@@ -85,6 +69,7 @@ func (c *Collection) swapGraph(ctx context.Context, next engine, cfg IndexConfig
 	c.setRebuilding(true)
 	defer c.maintain.kick() // audits waited
 	defer c.setRebuilding(false)
+	defer c.press(false)
 	lost, err := c.fill(ctx, next, ownBeam(beam(cfg.EfSearch)))
 	if err != nil {
 		return err
@@ -104,174 +89,26 @@ func (c *Collection) setRebuilding(on bool) {
 
 // fill builds next from the live points and catches up with what was written
 // meanwhile. Between the two every slot that it holds is asked for by its own
-// vector, and again what new links may have pushed out: no search shall miss after the
-// swap what it found before. lost are slots that it holds and does not find, however
-// they are linked.
+// vector, and after that whatever new links may have pushed out: no search shall miss
+// after the swap what it found before. lost are slots that it holds and does not find,
+// however they are linked. From its end until press(false) no slot leaves the serving
+// graph's delta, which then bounds what next lacks.
 func (c *Collection) fill(ctx context.Context, next engine, ef int) (lost *bitmap.Set, err error) {
 	a := asking{c: c, g: next, ef: ef}
-	if err := c.catchUp(ctx, next, func(slot uint32) error { return next.Insert(ctx, slot) }); err != nil {
+	if err := c.catchUp(ctx, next, func(slot uint32) error { return next.Insert(ctx, slot) }, nil); err != nil {
 		return nil, err
 	}
+	c.press(false)
 	c.hook("rebuild: before audit")
 	if err := a.all(ctx, c.heldBy(next)); err != nil {
 		return nil, err
 	}
 	asked := next.Len()
-	if err := c.catchUp(ctx, next, func(slot uint32) error { return a.each(ctx, slot, c.insert) }); err != nil {
+	if err := c.catchUp(ctx, next, func(slot uint32) error { return a.each(ctx, slot, c.insert) }, a.settle); err != nil {
 		return nil, err
 	}
 	c.maintain.late.Add(int64(next.Len() - asked)) // they may have pushed out others
-	return &a.lost, a.settle(ctx)
-}
-
-// asking asks a new graph for what it holds.
-type asking struct {
-	c     *Collection
-	g     engine
-	ef    int
-	lost  bitmap.Set // not found, however they were linked
-	loose bitmap.Set // to be asked for again
-}
-
-// askRounds bounds how often all are asked for: what is linked anew may push out
-// others. After that nothing is linked any more, and what is lost stays in the delta.
-const askRounds = 4
-
-// all asks for slots, until nothing had to be linked.
-func (a *asking) all(ctx context.Context, slots []uint32) error {
-	if _, ok := a.g.(linker); !ok {
-		return nil
-	}
-	for range askRounds {
-		var linked atomic.Int64
-		err := a.c.crewDo(ctx, "asking for every point", slots, func(slot uint32) error {
-			if a.g.Finds(slot, a.ef) {
-				a.found(slot, true)
-				return nil
-			}
-			linked.Add(1)
-			return a.each(ctx, slot, a.c.linked)
-		})
-		if err != nil || linked.Load() == 0 {
-			return err
-		}
-	}
-	return a.only(ctx, slots)
-}
-
-// only asks for slots and links nothing.
-func (a *asking) only(ctx context.Context, slots []uint32) error {
-	if len(slots) == 0 {
-		return ctx.Err()
-	}
-	return a.c.crewDo(ctx, "asking for every point", slots, func(slot uint32) error {
-		a.found(slot, a.g.Finds(slot, a.ef))
-		return nil
-	})
-}
-
-// settle asks for what was pushed out since all were asked for.
-func (a *asking) settle(ctx context.Context) error {
-	var slots []uint32
-	for slot := range a.loose.All() {
-		if a.g.Contains(slot) {
-			slots = append(slots, slot)
-		}
-	}
-	return a.only(ctx, slots)
-}
-
-func (a *asking) found(slot uint32, yes bool) {
-	if yes {
-		a.lost.Remove(slot)
-	} else {
-		a.lost.Add(slot)
-	}
-}
-
-// each does something with a slot and notes what comes of it.
-func (a *asking) each(ctx context.Context, slot uint32, do func(ctx context.Context, g engine, slot uint32, ef int, loose []uint32) (bool, []uint32, error)) error {
-	found, loose, err := do(ctx, a.g, slot, a.ef, nil)
-	if err != nil {
-		return err
-	}
-	for _, s := range loose {
-		a.loose.Add(s)
-	}
-	a.found(slot, found)
-	return nil
-}
-
-// catchUp inserts what a graph lacks, in rounds, until that is little. If a round
-// leaves nearly as much to do as it did, because writers replace as many points, they
-// are slowed by the delta of the serving graph, which is emptied no more than pace
-// allows, and not at all in the last round: it fills, and they wait.
-func (c *Collection) catchUp(ctx context.Context, next engine, insert func(slot uint32) error) error {
-	defer c.press(false)
-	before := math.MaxInt
-	for range maxRounds {
-		c.hook("rebuild: round")
-		todo := c.missingFrom(next)
-		if len(todo) == 0 || next.Len() > 0 && (len(todo) <= smallRest || c.outrun(before, len(todo))) {
-			return nil
-		}
-		if gained(before, len(todo)) {
-			before = len(todo)
-		} else {
-			c.press(true)
-		}
-		do := insert
-		if len(todo) > 2*c.opts.Knobs.DeltaLimit {
-			do = func(slot uint32) error { c.earn(); return insert(slot) }
-		}
-		if err := c.crewDo(ctx, "building the graph", todo, do); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// gained reports whether a round leaves less to do than it did.
-func gained(before, now int) bool { return now <= before/4*3 }
-
-// outrun reports whether writers are about as fast as the catching up, so that it
-// would not end, and the rest fits the delta, which slows them.
-func (c *Collection) outrun(before, now int) bool {
-	return !gained(before, now) && now <= c.opts.Knobs.DeltaLimit
-}
-
-// press lets the indexer of the serving graph go on only as a rebuild does, or frees
-// it again.
-func (c *Collection) press(on bool) {
-	c.rebuild.pressed.Store(on)
-	c.rebuild.credit.Store(0)
-	if !on {
-		c.index.work.broadcast()
-	}
-}
-
-// earn is called for each slot that a rebuild inserts.
-func (c *Collection) earn() {
-	if c.rebuild.pressed.Load() && c.rebuild.credit.Add(1)%(pace*unit) == 0 {
-		c.index.work.broadcast()
-	}
-}
-
-// mayIndex reports whether the indexer of the serving graph may take another unit,
-// and takes what it costs.
-func (c *Collection) mayIndex() bool {
-	if !c.rebuild.pressed.Load() {
-		return true
-	}
-	for {
-		have := c.rebuild.credit.Load()
-		if have < pace*unit {
-			return false
-		}
-		if c.rebuild.credit.CompareAndSwap(have, have-pace*unit) {
-			return true
-		}
-	}
+	return &a.lost, nil
 }
 
 // missingFrom returns the live slots that a graph does not hold.
@@ -295,53 +132,6 @@ func (c *Collection) heldBy(g engine) []uint32 {
 		}
 	}
 	return slots
-}
-
-// crewDo does something with each slot that is live when its turn comes, with as
-// many workers as the crew allows.
-func (c *Collection) crewDo(parent context.Context, stage string, slots []uint32, do func(slot uint32) error) error {
-	ctx, cancel := context.WithCancelCause(parent)
-	defer cancel(nil)
-	var next atomic.Int64
-	var wg sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), len(slots)/unit+1) {
-		wg.Go(func() {
-			for {
-				from := int(next.Add(unit)) - unit
-				if from >= len(slots) {
-					return
-				}
-				watch.Tell(ctx, stage, int64(from), int64(len(slots)))
-				err := guard(func() error { return c.crewUnit(ctx, slots[from:min(from+unit, len(slots))], do) })
-				if err != nil {
-					cancel(err)
-					return
-				}
-			}
-		})
-	}
-	wg.Wait()
-	if err := outcome(parent, ctx); err != nil {
-		return err
-	}
-	watch.Tell(ctx, stage, int64(len(slots)), int64(len(slots)))
-	return nil
-}
-
-func (c *Collection) crewUnit(ctx context.Context, slots []uint32, do func(slot uint32) error) error {
-	if err := shared.acquire(ctx, pressing); err != nil {
-		return err
-	}
-	defer shared.release()
-	c.hook("rebuild: unit")
-	for _, slot := range slots {
-		if c.live.Has(slot) {
-			if err := do(slot); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }
 
 // publishGraph swaps the view (I3): the delta of the new one is exactly what the

@@ -1,0 +1,146 @@
+package collection
+
+import (
+	"context"
+	"math"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"github.com/tarndb/tarn/internal/watch"
+)
+
+const (
+	// smallRest is the difference that is left to the new graph's delta.
+	smallRest = 256
+	// maxRounds is how many rounds of catching up there may be before writers are slowed,
+	// and how many more after that.
+	maxRounds = 12
+	// pace is how many slots a rebuild that does not gain on the writers inserts for
+	// each one that the indexer may take out of the serving graph's delta, which is
+	// what makes room for writers. What is missing after a round is then at most a
+	// delta and a quarter of the round: 4/3 of a delta in the end.
+	pace = 4
+)
+
+// catchUp inserts what a graph lacks, in rounds that end with after (nil: nothing),
+// until that is little. If a round leaves nearly as much to do as it did, because
+// writers replace as many points, or there have been many, they are slowed by the delta
+// of the serving graph, which is emptied no more than pace allows, and not at all in the
+// last rounds: it fills, and they wait.
+//
+// When it returns nothing leaves the delta of the serving graph until press(false): what
+// next lacks then is at most smallRest or a full delta, and what there is room for.
+func (c *Collection) catchUp(ctx context.Context, next engine, insert func(slot uint32) error, after func(context.Context) error) error {
+	limit := c.opts.Knobs.DeltaLimit
+	before, held := math.MaxInt, false // held: nothing left that delta in the last round
+	for round := 0; ; round++ {
+		c.hook("rebuild: round")
+		todo := c.missingFrom(next)
+		gained := len(todo) <= before/4*3
+		enough := len(todo) <= smallRest || held && !gained && len(todo) <= limit || round == 2*maxRounds
+		if len(todo) == 0 || next.Len() > 0 && enough {
+			c.press(true)
+			return nil
+		}
+		if gained {
+			before = len(todo)
+		}
+		if !gained || round >= maxRounds {
+			c.press(true)
+		}
+		pressed, do := c.rebuild.pressed.Load(), insert
+		if held = pressed && len(todo) <= 2*limit; !held {
+			do = func(slot uint32) error { c.earn(); return insert(slot) }
+		}
+		if err := c.crewDo(ctx, "building the graph", todo, do); err != nil {
+			return err
+		}
+		if after != nil {
+			if err := after(ctx); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// press lets the indexer of the serving graph go on only as a rebuild does, or frees
+// it again.
+func (c *Collection) press(on bool) {
+	c.rebuild.pressed.Store(on)
+	c.rebuild.credit.Store(0)
+	if !on {
+		c.index.work.broadcast()
+	}
+}
+
+// earn is called for each slot that a rebuild inserts.
+func (c *Collection) earn() {
+	if c.rebuild.pressed.Load() && c.rebuild.credit.Add(1)%(pace*unit) == 0 {
+		c.index.work.broadcast()
+	}
+}
+
+// mayIndex reports whether the indexer of the serving graph may take another unit,
+// and takes what it costs.
+func (c *Collection) mayIndex() bool {
+	if !c.rebuild.pressed.Load() {
+		return true
+	}
+	for {
+		have := c.rebuild.credit.Load()
+		if have < pace*unit {
+			return false
+		}
+		if c.rebuild.credit.CompareAndSwap(have, have-pace*unit) {
+			return true
+		}
+	}
+}
+
+// crewDo does something with each slot that is live when its turn comes, with as
+// many workers as the crew allows.
+func (c *Collection) crewDo(parent context.Context, stage string, slots []uint32, do func(slot uint32) error) error {
+	ctx, cancel := context.WithCancelCause(parent)
+	defer cancel(nil)
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(slots)/unit+1) {
+		wg.Go(func() {
+			for {
+				from := int(next.Add(unit)) - unit
+				if from >= len(slots) {
+					return
+				}
+				watch.Tell(ctx, stage, int64(from), int64(len(slots)))
+				err := guard(func() error { return c.crewUnit(ctx, slots[from:min(from+unit, len(slots))], do) })
+				if err != nil {
+					cancel(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if err := outcome(parent, ctx); err != nil {
+		return err
+	}
+	watch.Tell(ctx, stage, int64(len(slots)), int64(len(slots)))
+	return nil
+}
+
+func (c *Collection) crewUnit(ctx context.Context, slots []uint32, do func(slot uint32) error) error {
+	if err := shared.acquire(ctx, pressing); err != nil {
+		return err
+	}
+	defer shared.release()
+	c.hook("rebuild: unit")
+	for _, slot := range slots {
+		if c.live.Has(slot) {
+			if err := do(slot); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
