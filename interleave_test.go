@@ -311,11 +311,11 @@ func TestI3_AnInsertIntoAGraphThatWasSwappedMeanwhile(t *testing.T) {
 	w := newWorld(t, tarn.CollectionConfig{Dim: dim}, collection.Knobs{ExactThreshold: -1, Hook: hooks.hook})
 	w.upsert(t, points(w.r, 1, 400, dim)...)
 	eventually(t, "the delta is empty", func() bool { return w.c.Stats().InDelta == 0 })
-	before := hooks.stop(t, "rebuild: before publication")
+	before := hooks.stop(t, "rebuild: before audit") // the last moment when the old graph takes points in
 	rebuilt := inBackground(t, func() error { return w.c.Rebuild(ctx, tarn.IndexConfig{}) })
 	before.await()
 	between := hooks.stop(t, "index: between graph and delta")
-	late := points(w.r, 1000, 8, dim)
+	late := points(w.r, 1000, 8, dim) // so few are left to the new graph's delta
 	w.upsert(t, late...)
 	between.await() // in the old graph, in the old delta; the new graph knows nothing of it
 	before.release()
