@@ -90,7 +90,7 @@ func (c *Collection) appendLog(r *record) (lsn uint64, err error) {
 }
 
 // syncBeside begins the fsync of a large batch, which goes on while the batch is
-// published. commitDurably waits for it. It begins no sooner: the log was told to
+// published. durably waits for it. It begins no sooner: the log was told to
 // start writing, and an fsync keeps one of Go's processors from the slots meanwhile.
 func (c *Collection) syncBeside(w *write) {
 	if !w.durable || recordSize(&w.record, c.config.Dim) < 2*c.opts.Knobs.RunBytes {

@@ -49,7 +49,8 @@
 // Indexers, the checkpointer and the interval syncer belong to the collection and
 // end in Close or Drop; the drain of a stream belongs to the stream, which does so
 // too. A large batch has two of its own, one for half of its slots and one for its
-// fsync, which end before the call does.
+// fsync, which end before the call does; of a stream's batch the latter, before the
+// batch is settled.
 //
 // # What it does not do
 //

@@ -30,7 +30,8 @@ type Stream struct {
 	c       *Collection
 	in      *streaming.Ingester[item]
 	cfg     StreamingConfig
-	ops     []op // of flush
+	ops     []op   // of flush
+	written *write // by the last flush, which durable waits for
 	queued  idCounts
 	spares  spares
 	skipped atomic.Uint64
@@ -57,6 +58,7 @@ func (c *Collection) newStream(cfg StreamingConfig) (*Stream, error) {
 			FlushInterval: cfg.FlushInterval,
 		},
 		Flush:     s.flush,
+		Durable:   s.durable,
 		Settled:   s.settled,
 		Crowded:   s.crowded,
 		Size:      func(it item) int { return opSize(&it.op, c.config.Dim) },
@@ -81,9 +83,9 @@ func itemPoints(it item) int {
 	return 1
 }
 
-// flush writes a micro-batch as one record, durably.
+// flush writes a micro-batch as one record. It is searchable then, and durable later.
 func (s *Stream) flush(ctx context.Context, items []item) error {
-	w := write{record: record{ops: s.ops[:0]}}
+	w := &write{record: record{ops: s.ops[:0]}}
 	for i := range items {
 		if !items[i].marker {
 			w.ops = append(w.ops, items[i].op)
@@ -97,12 +99,21 @@ func (s *Stream) flush(ctx context.Context, items []item) error {
 	s.courtesy.count(s.c, points)
 	w.ops = lastPerName(w.ops)
 	w.durable = true
-	err := s.c.commitDurably(ctx, &w, nil)
+	err := s.c.commit(ctx, w, nil)
+	w.ops = nil
+	s.written = w
 	clear(s.ops[:points])
 	if err == nil && w.skipped {
 		s.skipped.Add(uint64(points))
 	}
 	return err
+}
+
+// durable returns what waits until the batch that was just flushed is on stable storage.
+func (s *Stream) durable() func() error {
+	w := s.written
+	s.written = nil
+	return func() error { return s.c.durably(w) }
 }
 
 // settled forgets ids that no longer wait. What was written nobody reads any more.

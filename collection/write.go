@@ -64,7 +64,7 @@ type write struct {
 	skipped bool                 // its position was there already
 	adds    bool                 // decide may return upserts
 	durable bool                 // the caller waits for the fsync
-	syncing chan error           // of an fsync that has begun, nil: none
+	syncing chan error           // of an fsync that has begun, for durably; nil: none
 	decide  func() ([]op, error) // says under the writer lock what the batch is; nil: it is known
 }
 
@@ -88,24 +88,37 @@ func (c *Collection) writeAPI(ctx context.Context, w *write) error {
 }
 
 // commitDurably is commit and then the fsync, if the caller waits for one.
-func (c *Collection) commitDurably(ctx context.Context, w *write, closing <-chan struct{}) (err error) {
-	defer func() { // also after a panic: the fsync ends before the call does
-		if w.syncing == nil {
-			return
-		}
-		if failed := <-w.syncing; err == nil {
-			err = failed
-		}
-	}()
-	if err := c.commit(ctx, w, closing); err != nil || !w.durable || w.syncing != nil {
+func (c *Collection) commitDurably(ctx context.Context, w *write, closing <-chan struct{}) error {
+	if err := c.commit(ctx, w, closing); err != nil || !w.durable {
 		return err
+	}
+	return c.durably(w)
+}
+
+// durably waits until a batch that was committed is on stable storage.
+func (c *Collection) durably(w *write) error {
+	if w.syncing != nil {
+		return <-w.syncing
 	}
 	return c.syncLog(w.lsn)
 }
 
-// commit logs, applies and publishes a batch. Until its LSN is given the end of
-// ctx or of closing (nil: never) makes it return with nothing written.
-func (c *Collection) commit(ctx context.Context, w *write, closing <-chan struct{}) error {
+// commit logs, applies and publishes a batch, and may begin an fsync that durably waits
+// for. Until its LSN is given the end of ctx or of closing (nil: never) makes it return
+// with nothing written.
+func (c *Collection) commit(ctx context.Context, w *write, closing <-chan struct{}) (err error) {
+	done := false
+	defer func() {
+		if w.syncing != nil && (!done || err != nil) {
+			<-w.syncing // also after a panic: nobody else waits for it
+		}
+	}()
+	err = c.commitLocked(ctx, w, closing)
+	done = true
+	return err
+}
+
+func (c *Collection) commitLocked(ctx context.Context, w *write, closing <-chan struct{}) error {
 	if err := c.checkSize(w); err != nil {
 		return err
 	}

@@ -74,17 +74,24 @@ func within[N int | int64 | time.Duration](field string, n, most N) error {
 type Options[T any] struct {
 	Config
 
-	// Flush writes items durably and returns when that is done or has failed. It
-	// must neither keep nor change items. nil: all are written. A *PartialError:
+	// Flush writes items, durably unless Durable is set, and returns when that is done
+	// or has failed. It must neither keep nor change items. nil: all are written. A *PartialError:
 	// all but those. An error that Transient accepts: none is written, and the
 	// batch is tried again. Once its context is cancelled it may return
 	// context.Canceled: none is written, and they are handed back. Any other
 	// error, or a panic, is the death of the stream.
 	Flush func(ctx context.Context, items []T) error
 
+	// Durable, if set, is asked after every Flush that wrote items what to wait for
+	// until these are durable; Flush itself need not wait for that, then. nil: for
+	// nothing. What it returns is called once. While more is due, the next batches are
+	// flushed beside it, so that they may share what it waits for. An error of it is
+	// the death of the stream: its batch and those after it are handed back.
+	Durable func() (wait func() error)
+
 	// Settled, if set, is told the fate of every item once, in order: written
-	// (nil) or failed. It runs before the tickets of those items return, on the
-	// goroutine that calls Flush.
+	// (nil) or failed. It runs before the tickets of those items return, one call at a
+	// time, beside a Flush of later items if Durable is set.
 	Settled func(items []T, err error)
 
 	// Crowded, if set, is told true when the stream has such a backlog that the next
@@ -101,6 +108,9 @@ type Options[T any] struct {
 
 func (o Options[T]) withDefaults() Options[T] {
 	o.Config = o.Config.WithDefaults()
+	if o.Durable == nil {
+		o.Durable = func() func() error { return nil }
+	}
 	if o.Settled == nil {
 		o.Settled = func([]T, error) {}
 	}

@@ -9,6 +9,8 @@
 //	             points, bytes └── shutdown: slices of BatchSize
 //	                │                   │
 //	                │ seq               v  Flush(ctx, items): written, or an error
+//	                │            written ──> next batch, if one is due
+//	                │                   v  Durable: several batches may wait for one fsync
 //	                v            settled ──> tickets, marks, room for who waits
 //	             Ticket               transient: the batch stays, retry with backoff
 //	                                  permanent: dead, what is left waits for Abort
@@ -34,13 +36,16 @@
 //
 // Concurrency: every method may be called from any goroutine, but Shutdown,
 // Abort and Drain not from inside Flush or Settled: they wait for it. One
-// goroutine, started by New, calls Flush and Settled; Shutdown and Abort wait
-// for its end. One mutex guards queue, counters and outcomes; it is held for the
-// copy of what is sent, never during a call of Flush, Settled, Size or Points.
+// goroutine, started by New, calls Flush; it settles a batch too if nothing else is
+// due, else a second one does, which it starts when that is first so and whose end it
+// waits for. Shutdown and Abort wait for the end of both. One mutex guards queue,
+// counters and outcomes; it is held for the copy of what is sent, never during a call
+// of Flush, what Durable returned, Settled, Size or Points.
 //
-// A batch in flight is always awaited: Shutdown at its context's end and Abort
-// cancel the context that Flush was given and then wait for what it returns, so
-// that the outcome of each item is known.
+// Batches in flight are always awaited: Shutdown at its context's end and Abort
+// cancel the context that Flush was given and then wait for what it returns, and for
+// what was flushed to be durable, so that the outcome of each item is known. What does
+// not become durable is handed back, with all that was flushed after it.
 //
 // What it does not do: know what an item is, touch a disk, number records,
 // look at a clock (it has timers only), or remember anything over a restart.

@@ -21,7 +21,9 @@ type drainer[T any] struct {
 	reach    int  // BatchSizes that the next flush may hold
 	soloLate bool // the last flush of a single BatchSize outlasted FlushInterval
 	crowded  bool // what Crowded was told last
-	buf      []T  // the batch in flight
+
+	settling chan batch[T] // to settleOut; nil: it was not needed yet
+	settled  chan struct{} // closed when settleOut has ended
 }
 
 // batch is the oldest items, about to be flushed.
@@ -32,6 +34,8 @@ type batch[T any] struct {
 	cost     batchCost
 	reach    int
 	group    bool
+	part     *PartialError // what of it was refused
+	durable  func() error  // once it is flushed: waits until it is durable; nil: it is
 }
 
 type batchCost struct {
@@ -47,6 +51,7 @@ func (in *Ingester[T]) run() {
 	d.timer = time.NewTimer(in.opts.FlushInterval)
 	d.timer.Stop()
 	defer d.timer.Stop()
+	defer in.settleAll()
 	defer in.crowd(false)
 	for in.awaitTrigger() {
 		b := in.cut()
@@ -56,6 +61,7 @@ func (in *Ingester[T]) run() {
 		if !in.write(&b) {
 			return
 		}
+		in.flushed(b)
 		in.adapt(b.reach, in.tick())
 	}
 }
@@ -65,11 +71,11 @@ func (in *Ingester[T]) awaitTrigger() bool {
 	d := &in.drain
 	for {
 		in.mu.Lock()
-		if in.abort || in.dead != nil || in.closed && in.queue.n == 0 {
+		if in.abort || in.dead != nil || in.closed && in.waiting() == 0 {
 			in.mu.Unlock()
 			return false
 		}
-		if in.queue.n > 0 && (in.closed || in.batchFull() || in.promptTo > in.settled.Load()) {
+		if in.due() {
 			in.wake = wakeOnNone
 			in.mu.Unlock()
 			return true
@@ -92,7 +98,7 @@ func (in *Ingester[T]) awaitTrigger() bool {
 // waits. The lock is held.
 func (in *Ingester[T]) sleep() {
 	d := &in.drain
-	if in.queue.n == 0 {
+	if in.waiting() == 0 {
 		in.wake = wakeOnAny
 		d.timer.Stop()
 		d.armed = false
@@ -119,9 +125,17 @@ func (in *Ingester[T]) tick() bool {
 	return true
 }
 
+// waiting returns how many items were not flushed yet. The lock is held.
+func (in *Ingester[T]) waiting() int { return in.queue.n - in.out.items }
+
+// due reports whether items have to leave. The lock is held.
+func (in *Ingester[T]) due() bool {
+	return in.waiting() > 0 && (in.closed || in.batchFull() || in.promptTo > in.settled.Load()+uint64(in.out.items))
+}
+
 // batchFull reports whether what waits makes a batch. The lock is held.
 func (in *Ingester[T]) batchFull() bool {
-	return in.stats.Queued >= in.opts.BatchSize || in.bytes >= in.batchBytes()
+	return in.stats.Queued-in.out.cost.points >= in.opts.BatchSize || in.bytes-in.out.cost.bytes >= in.batchBytes()
 }
 
 // batchBytes is how many bytes make a batch full, however few points they are.
@@ -143,11 +157,11 @@ func (in *Ingester[T]) wakeIfDue() {
 // need not wait for an interval of its own; one BatchSize at a time during shutdown.
 func (in *Ingester[T]) cut() batch[T] {
 	in.mu.Lock()
-	from := in.settled.Load() + 1
-	n, reach := in.queue.n, in.drain.reach
-	b := batch[T]{at: cursor[T]{in.queue.head, in.queue.first}, from: from}
-	if len(in.groups) > 0 {
-		g := in.groups[0]
+	from := in.settled.Load() + uint64(in.out.items) + 1
+	n, reach := in.waiting(), in.drain.reach
+	b := batch[T]{at: in.queue.from(in.out.items), from: from}
+	if len(in.groups) > in.out.groups {
+		g := in.groups[in.out.groups]
 		if b.group = g.from == from; b.group {
 			n = int(g.to - g.from + 1)
 		} else {
@@ -158,13 +172,15 @@ func (in *Ingester[T]) cut() batch[T] {
 	if in.closed {
 		reach = 1
 	}
+	if last := len(in.free) - 1; last >= 0 {
+		b.items, in.free = in.free[last], in.free[:last]
+	}
 	in.mu.Unlock()
 
 	n = b.measure(n, reach*in.opts.BatchSize, in.batchBytes())
 	b.reach = (b.cost.points + in.opts.BatchSize - 1) / in.opts.BatchSize
 	b.to = from + uint64(n) - 1
-	in.drain.buf = b.at.copyTo(in.drain.buf[:0], n)
-	b.items = in.drain.buf
+	b.items = b.at.copyTo(b.items, n)
 	if !prompted && b.cost.points < in.opts.BatchSize {
 		in.mu.Lock() // a group or the bytes cut it short: the rest of BatchSize points follows
 		in.prompt(min(in.accepted.Load(), from+uint64(in.opts.BatchSize)-1))
@@ -199,7 +215,7 @@ func (in *Ingester[T]) adapt(reach int, late bool) {
 		d.soloLate = late
 	}
 	in.mu.Lock()
-	batches := in.stats.Queued / in.opts.BatchSize
+	batches := (in.stats.Queued - in.out.cost.points) / in.opts.BatchSize
 	in.mu.Unlock()
 	switch {
 	case batches == 0:

@@ -23,7 +23,7 @@ var (
 // A PartialError is what Flush returns when it refused some items for good and
 // has written all others of the batch. The stream goes on; the tickets of the
 // refused items return their errors. Flush must not return one for a batch of
-// which it does not know that the rest is durable.
+// which it does not know that the rest is durable, or that Durable will say so.
 type PartialError struct {
 	Failed []FailedRange // ascending, not overlapping
 }

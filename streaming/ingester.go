@@ -14,6 +14,8 @@ type Ingester[T any] struct {
 	room  []*sender[T] // who waits for room, first come first
 
 	groups   []group // not settled yet, oldest first
+	out      out     // what was flushed and is not settled yet
+	free     [][]T   // empty, for the next batches
 	promptTo uint64  // items up to here leave without waiting for a full batch
 	wake     wakeOn  // what the drain goroutine wants to be woken for
 	abort    bool    // stop without writing what is queued

@@ -18,9 +18,9 @@ type chunk[T any] struct {
 	costs [chunkItems]cost
 }
 
-// queue is a list of chunks that never move. Producers push under the lock; the
-// drain goroutine reads [first, first+n) without it, since n was read under the
-// lock and only the drain goroutine drops items.
+// queue is a list of chunks that never move. Producers push under the lock; who
+// flushes or settles a batch reads its items without it, since they were counted under
+// the lock and are dropped only when they are settled.
 type queue[T any] struct {
 	head, tail   *chunk[T]
 	first, after int // where the oldest item is in head; where the next one goes in tail
@@ -75,8 +75,18 @@ func (q *queue[T]) drop(n int) {
 	}
 }
 
-// cursor walks over the oldest items. Only the drain goroutine has one, and it
-// asks for no more items than it has counted under the lock.
+// from returns a cursor behind the n oldest items; there are more than n.
+func (q *queue[T]) from(n int) cursor[T] {
+	k := cursor[T]{q.head, q.first + n}
+	for k.i >= chunkItems {
+		k.c, k.i = k.c.next, k.i-chunkItems
+	}
+	return k
+}
+
+// cursor walks over the oldest items. Only the goroutines that flush and settle have
+// one, for items that stay until they are settled, and ask for no more of them than
+// were counted under the lock.
 type cursor[T any] struct {
 	c *chunk[T]
 	i int

@@ -118,8 +118,7 @@ func (in *Ingester[T]) end() {
 	in.endedAt = in.settled.Load()
 	in.stats.Failed += uint64(in.stats.Queued)
 	in.stats.Queued, in.bytes = 0, 0
-	in.queue, in.groups = queue[T]{}, nil
-	in.drain.buf = nil
+	in.queue, in.groups, in.out, in.free = queue[T]{}, nil, out{}, nil
 	if left > 0 {
 		in.failures.add(in.endedAt+1, in.accepted.Load(), why)
 	}

@@ -22,14 +22,14 @@ var errGoexit = errors.New("flush ended its goroutine")
 func (in *Ingester[T]) write(b *batch[T]) bool {
 	backoff := firstBackoff
 	for {
-		err := in.flush(b.items)
-		var part *PartialError
+		err := in.flush(b)
 		switch {
 		case err == nil:
-			in.wrote(b, nil)
-			return true
-		case errors.As(err, &part) && part.check(len(b.items)) == nil:
-			in.wrote(b, part)
+			if backoff > firstBackoff {
+				in.mu.Lock()
+				in.trouble = nil
+				in.mu.Unlock()
+			}
 			return true
 		case in.stopped(err):
 			return false
@@ -45,8 +45,24 @@ func (in *Ingester[T]) write(b *batch[T]) bool {
 	}
 }
 
-// flush calls Flush; a panic in it is an error.
-func (in *Ingester[T]) flush(items []T) (err error) {
+// flush calls Flush, and asks what to wait for then. An error means that nothing of the
+// batch is written.
+func (in *Ingester[T]) flush(b *batch[T]) error {
+	return in.guard(func() error {
+		err := in.opts.Flush(in.ctx, b.items)
+		b.part = nil
+		if errors.As(err, &b.part) && b.part.check(len(b.items)) == nil {
+			err = nil
+		}
+		if err == nil {
+			b.durable = in.opts.Durable()
+		}
+		return err
+	})
+}
+
+// guard calls fn; a panic in it is an error.
+func (in *Ingester[T]) guard(fn func() error) (err error) {
 	err = errGoexit
 	returned := false
 	defer func() {
@@ -59,7 +75,7 @@ func (in *Ingester[T]) flush(items []T) (err error) {
 		}
 		in.die(errGoexit)
 	}()
-	err = in.opts.Flush(in.ctx, items)
+	err = fn()
 	returned = true
 	return err
 }
@@ -97,69 +113,6 @@ func (in *Ingester[T]) retry(err error, backoff time.Duration) bool {
 		return false
 	}
 	return true
-}
-
-// wrote settles a batch of which all but the parts named is written.
-func (in *Ingester[T]) wrote(b *batch[T], part *PartialError) {
-	var failed []FailedRange
-	if part != nil {
-		failed = part.Failed
-	}
-	in.tell(b.items, failed)
-	lost := b.lost(failed)
-	b.at.wipe(len(b.items))
-	clear(b.items)
-
-	in.mu.Lock()
-	for _, f := range failed {
-		in.failures.add(b.from+uint64(f.From), b.from+uint64(f.To)-1, f.Err)
-	}
-	if part != nil {
-		in.stats.LastError = part
-	}
-	in.trouble = nil
-	in.stats.Batches++
-	in.stats.Written += uint64(b.cost.points - lost)
-	in.stats.Failed += uint64(lost)
-	in.stats.Queued -= b.cost.points
-	in.bytes -= b.cost.bytes
-	in.queue.drop(len(b.items))
-	if b.group {
-		in.groups = in.groups[1:]
-	}
-	woken := in.settle(b.to)
-	in.admit()
-	in.mu.Unlock()
-	release(woken)
-}
-
-// tell reports the fates of a batch's items in order.
-func (in *Ingester[T]) tell(items []T, failed []FailedRange) {
-	at := 0
-	for _, f := range failed {
-		if f.From > at {
-			in.opts.Settled(items[at:f.From], nil)
-		}
-		in.opts.Settled(items[f.From:f.To], f.Err)
-		at = f.To
-	}
-	if at < len(items) {
-		in.opts.Settled(items[at:], nil)
-	}
-}
-
-// lost returns the points of the items that failed.
-func (b *batch[T]) lost(failed []FailedRange) (points int) {
-	k, at := b.at, 0
-	for _, f := range failed {
-		for ; at < f.To; at++ {
-			c, j := k.next()
-			if at >= f.From {
-				points += int(c.costs[j].points)
-			}
-		}
-	}
-	return points
 }
 
 // die makes the stream refuse everything from now on. What is queued fails when
