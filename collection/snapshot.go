@@ -62,22 +62,24 @@ func (c *Collection) writeSnapshot() (snapshotFile, error) {
 	return snapshotFile{name: name, crc: saved.CRC, slots: saved.Slots, graph: g}, nil
 }
 
-func (c *Collection) saveTo(name string, g saver) (hnsw.Saved, error) {
+func (c *Collection) saveTo(name string, g saver) (saved hnsw.Saved, err error) {
 	f, err := c.fs.Create(name)
 	if err != nil {
 		return hnsw.Saved{}, err
 	}
+	defer func() {
+		if e := f.Close(); err == nil {
+			err = e
+		}
+	}()
 	w := bufio.NewWriterSize(&offsetWriter{f: f}, 1<<20)
-	saved, err := g.Save(w, c.uuid)
+	saved, err = g.Save(w, c.uuid)
 	if err == nil {
 		err = w.Flush()
 	}
 	if err == nil {
 		c.hook("snapshot: before sync")
 		err = f.Sync()
-	}
-	if e := f.Close(); err == nil {
-		err = e
 	}
 	return saved, err
 }
