@@ -7,6 +7,7 @@ BENCH ?= .
 SEARCHES ?= 1000000
 OVERLOAD ?= 600
 KILLS ?= 20
+WRITES ?= 20000
 
 test: ## every test, as the README says
 	go test ./...
@@ -38,9 +39,9 @@ power: ## N power cuts over every step of a store, and as many on a disk that fa
 flip: ## every single bit of a store of 50 points, and of a small backup, which is cut at every length too
 	TARN_FLIP_STEP=1 go test -timeout 0 -v -run 'C17|CutShortOrFlipped' .
 
-long: ## the long forms of what the delta and rebuilds promise: SEARCHES, OVERLOAD in seconds, KILLS at each step
-	TARN_ACK_SEARCHES=$(SEARCHES) TARN_MOVING_SEARCHES=$(SEARCHES) TARN_HISTORIES=1000 TARN_OVERLOAD_SECONDS=$(OVERLOAD) TARN_KILLS=$(KILLS) \
-		go test -timeout 0 -v -run '^TestD18_EachAcknowledged|^TestD17_APointThatMoves|^TestD10_D11|^TestD20_WritersFaster|^TestA04_A03' .
+long: ## the long forms of what the delta and rebuilds promise: SEARCHES, OVERLOAD in seconds, KILLS at each step, WRITES beside rebuilds
+	TARN_ACK_SEARCHES=$(SEARCHES) TARN_MOVING_SEARCHES=$(SEARCHES) TARN_HISTORIES=1000 TARN_OVERLOAD_SECONDS=$(OVERLOAD) TARN_KILLS=$(KILLS) TARN_REBUILD_STOPS=1 TARN_FIELD_WRITES=$(WRITES) \
+		go test -timeout 0 -v -run '^TestD18_EachAcknowledged|^TestD17_APointThatMoves|^TestD10_D11|^TestD20_WritersFaster|^TestA04_A03|ARebuildThatIs|^TestD16_D17_Fields' .
 
 bench: ## benchmarks that match BENCH
 	go test -run '^$$' -bench '$(BENCH)' ./bench
