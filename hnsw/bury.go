@@ -17,10 +17,14 @@ import (
 const closed = 1 << 31
 
 // bury takes dead slots out of the tree of anchors, so that links to them need not
-// stay: live slots are given live anchors, and what has no children is closed.
+// stay: live slots are given live anchors, and what has no children is closed. While
+// a snapshot is written that is left to the next repair.
 func (g *Graph) bury(ctx context.Context, w *walk, live *bitmap.Set) error {
 	g.linking.Lock()
 	defer g.linking.Unlock()
+	if g.saving > 0 {
+		return nil
+	}
 	for slot := range g.in.All() {
 		if slot%64 == 0 && ctx.Err() != nil {
 			return ctx.Err()

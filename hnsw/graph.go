@@ -42,7 +42,8 @@ type Graph struct {
 	rows    [stripes]sync.Mutex // of a slot's link rows; held one at a time
 	inserts [stripes]sync.Mutex // of a slot's insertion
 	early   sync.Mutex          // one at a time while the graph is small
-	linking sync.Mutex          // held by Link
+	linking sync.Mutex          // held by who changes anchors of slots that have one
+	saving  int                 // snapshots that are being written: no anchor is changed; guarded by linking
 
 	levels sync.Mutex // guards uppers, and the entry point's rise
 	uppers uint32     // rows of upper given out

@@ -73,8 +73,12 @@ func (g *Graph) linkFromOwnWalk(ctx context.Context, w *walk, slot uint32, ef in
 }
 
 // adopt gives a slot a new anchor, the nearest of the picks that is not below it in
-// the tree of anchors and has children to spare.
+// the tree of anchors and has children to spare. While a snapshot is written it keeps
+// the one it has.
 func (g *Graph) adopt(w *walk, slot uint32) {
+	if g.saving > 0 {
+		return
+	}
 	node := w.nodes.row(slot)
 	old := atomic.LoadUint32(&node[nodeAnchor])
 	for _, c := range w.build.picks[0] {

@@ -19,9 +19,12 @@ type Saved struct {
 
 // Save writes a snapshot of the graph while searches and inserts go on. It holds
 // what a walk reached from the entry point when Save began; links to other slots
-// are cut. By G1 no link of that walk's tree is pruned afterwards, so that
-// the rows as they are written hold together, each whenever it was copied.
+// are cut. No slot is given another anchor meanwhile, so that by G1 no link of
+// the tree of anchors is pruned, and the rows as they are written hold together,
+// each whenever it was copied.
 func (g *Graph) Save(w io.Writer, uuid [16]byte) (Saved, error) {
+	g.keepAnchors(1)
+	defer g.keepAnchors(-1)
 	slot, level, ok := g.entry.load()
 	held := new(bitmap.Set)
 	if ok {
@@ -61,6 +64,13 @@ func (g *Graph) Save(w io.Writer, uuid [16]byte) (Saved, error) {
 		return Saved{}, fmt.Errorf("graph snapshot: %w", err)
 	}
 	return Saved{Bytes: l.end, CRC: crc, Slots: held.Len()}, nil
+}
+
+// keepAnchors counts the snapshots that are being written.
+func (g *Graph) keepAnchors(snapshots int) {
+	g.linking.Lock()
+	g.saving += snapshots
+	g.linking.Unlock()
 }
 
 // last returns the highest slot of a set that is not empty.
