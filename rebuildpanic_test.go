@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -22,14 +23,14 @@ import (
 // from it has a store that goes on.
 func TestD09_APanicInARebuildReachesItsCallerAndLocksNothing(t *testing.T) {
 	bug := errors.New("a bug")
-	for _, stop := range rebuildStops {
+	for i, stop := range rebuildStops {
 		if stop.step == "rebuild: unit" { // of goroutines of its own: see below
 			continue
 		}
 		t.Run(fmt.Sprint(stop.step, " ", stop.nth), func(t *testing.T) {
 			hooks := newSteps()
-			e := &ending{stop: stop, before: goleak.IgnoreCurrent()}
-			e.world = newWorld(t, tarn.CollectionConfig{Dim: dim, WriteMode: tarn.WriteStreaming}, collection.Knobs{ExactThreshold: -1, NoBackground: true, PauseIndexer: true, Hook: hooks.hook})
+			e := &ending{stop: stop, paused: i%2 == 0, before: goleak.IgnoreCurrent()}
+			e.world = newWorld(t, tarn.CollectionConfig{Dim: dim, WriteMode: tarn.WriteStreaming}, collection.Knobs{ExactThreshold: -1, NoBackground: true, PauseIndexer: e.paused, Hook: hooks.hook})
 			e.upsert(t, points(e.r, 1, 120, dim)...)
 			e.writeLate(t, hooks)
 			n := 0
@@ -57,6 +58,7 @@ func init() { children["panic"] = writeUntilItPanics }
 // until background work panics.
 func writeUntilItPanics(dir string) error {
 	step, own := strings.CutPrefix(os.Getenv(panicVariable), "own ")
+	thin := own && strings.HasPrefix(step, "rebuild") // it is deaths that ask for a rebuild
 	var armed atomic.Bool
 	db, err := tarn.Open(dir, tarn.WithKnobs(collection.Knobs{ExactThreshold: -1, SnapshotChange: 50, CheckpointBytes: 16 << 10, LogSegment: 16 << 10, FewDeaths: 20,
 		Hook: func(at string) {
@@ -75,17 +77,29 @@ func writeUntilItPanics(dir string) error {
 	var written atomic.Int64
 	for w := range uint64(4) {
 		go func() {
+			remove := func(id uint64) {
+				fmt.Println("going", id)
+				if _, err := c.Delete(ctx, id); err != nil {
+					ended <- err
+				}
+				fmt.Println("gone", id)
+			}
 			for id := w; ; id += 4 {
+				if thin && armed.Load() {
+					for c.Stats().InDelta > 0 {
+						time.Sleep(time.Millisecond)
+					}
+					for gone := w; gone < id; gone += 4 { // until the graph is thin enough
+						remove(gone)
+					}
+					return
+				}
 				if err := c.Upsert(ctx, childPoint(id)); err != nil {
 					ended <- err
 				}
 				fmt.Println("there", id)
 				if id%5 > 1 && id > 100 {
-					fmt.Println("going", id-100)
-					if _, err := c.Delete(ctx, id-100); err != nil {
-						ended <- err
-					}
-					fmt.Println("gone", id-100)
+					remove(id - 100)
 				}
 				if written.Add(1) == 400 {
 					armed.Store(true)
@@ -160,5 +174,5 @@ func requireTold(t *testing.T, dir, said string) {
 	require.NoError(t, db.Close())
 	files, err := filepath.Glob(filepath.Join(dir, "collections", "test", "graph-*"))
 	require.NoError(t, err)
-	require.Len(t, files, 1)
+	require.LessOrEqual(t, len(files), 1)
 }

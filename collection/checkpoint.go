@@ -212,11 +212,11 @@ func (c *Collection) commitCheckpoint(ctx context.Context, named snapshotFile) (
 		return err
 	}
 	committed = true
-	c.hook("checkpoint: after commit")
 	k := &c.check
 	k.generation++
 	k.live, k.dropped = m.live, nil
 	k.lsn.Store(m.lsn)
+	c.hook("checkpoint: after commit")
 	return nil
 }
 

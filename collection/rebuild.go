@@ -108,7 +108,7 @@ func (c *Collection) fill(ctx context.Context, next engine, ef int) (lost *bitma
 		return nil, err
 	}
 	c.maintain.late.Add(int64(next.Len() - asked)) // they may have pushed out others
-	return &a.lost, nil
+	return &a.lost, ctx.Err()
 }
 
 // missingFrom returns the live slots that a graph does not hold.
