@@ -42,6 +42,7 @@ func TestD09_APanicInARebuildReachesItsCallerAndLocksNothing(t *testing.T) {
 			e.idle, e.handles = goleak.IgnoreCurrent(), handlesOf(e.path)
 			require.PanicsWithError(t, bug.Error(), func() { _ = e.c.Rebuild(ctx, tarn.IndexConfig{M: 5}) })
 			hooks.call(stop.step, nil)
+			e.panics = 1
 			e.delete(t, e.ids(30)...)
 			e.upsert(t, points(e.r, 2000, 20, dim)...)
 			e.requireNoTrace(t)
