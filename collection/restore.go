@@ -16,7 +16,8 @@ import (
 	"github.com/tarndb/tarn/wal"
 )
 
-// BlockReader hands out what Backup wrote.
+// BlockReader hands out what Backup wrote. The bytes are valid until the call after
+// the next one.
 type BlockReader interface {
 	Next() (kind uint8, data []byte, err error)
 }
@@ -36,7 +37,7 @@ type Restored struct {
 //	graph  ──> graph-1.snap            └> payloads ──> meta.db       ├──> checkpoint
 //	moment ──> a log that begins behind it                           ┘
 func Restore(ctx context.Context, fs vfs.FS, in BlockReader, uuid [16]byte) (Restored, error) {
-	r := &restore{fs: fs, in: in, uuid: uuid, live: &bitmap.Set{}, last: -1, positions: map[string]uint64{}, payloads: map[uint32][]byte{}, keys: map[string]uint64{}, syncing: make(chan struct{}, 1)}
+	r := &restore{fs: fs, in: in, uuid: uuid, live: &bitmap.Set{}, last: -1, positions: map[string]uint64{}, coming: newStored(), syncing: make(chan struct{}, 1)}
 	err := r.run(ctx)
 	err = errors.Join(err, r.close())
 	return Restored{Live: r.live.Len(), LSN: r.moment.lsn}, err
@@ -59,20 +60,19 @@ type restore struct {
 	last      int64  // slot of the last row, as the backup numbers them
 	dense     bool   // rows get slots of their own, without gaps
 
-	graph     vfs.File
-	graphSize int64
-	snapshot  hnsw.Saved
-	slots     vfs.FS
-	store     *vecfile.Store
-	meta      *meta.Store
-	blocks    [2]rowBlock
-	turn      int        // the block that is filled next
-	writing   chan error // what becomes of the other one; nil: it is not on its way
-	payloads  map[uint32][]byte
-	keys      map[string]uint64
-	waiting   int           // bytes of payloads
-	unsynced  int           // bytes of vectors since the last fsync was asked for
-	syncing   chan struct{} // a token: an fsync beside the reading is under way
+	graph             vfs.File
+	graphSize         int64
+	snapshot          hnsw.Saved
+	slots             vfs.FS
+	store             *vecfile.Store
+	meta              *meta.Store
+	entries           [2][]vecfile.Entry
+	turn              int           // the entries that are filled next
+	writing           chan error    // what becomes of the others; nil: they are not on their way
+	coming            stored        // payloads of rows that were read
+	committing        chan error    // what becomes of those before; nil: they are not on their way
+	unsynced, unasked int           // bytes of vectors since the disk was asked last
+	syncing           chan struct{} // a token: an fsync beside the reading is under way
 }
 
 func (r *restore) run(ctx context.Context) error {
@@ -260,7 +260,7 @@ func (r *restore) finish() error {
 	}
 	synced := make(chan error, 1)
 	go func() { synced <- r.store.Sync() }()
-	err := r.commitPayloads() // beside that: the checkpoint comes after both
+	err := r.commitRest() // beside that: the checkpoint comes after both
 	if err := errors.Join(err, <-synced); err != nil {
 		return err
 	}
@@ -293,7 +293,7 @@ func (r *restore) createLog() error {
 }
 
 func (r *restore) close() error {
-	errs := []error{r.written()}
+	errs := []error{r.written(), r.committed()}
 	r.syncing <- struct{}{} // until no fsync is under way
 	if r.graph != nil {
 		errs = append(errs, r.graph.Close())

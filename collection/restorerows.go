@@ -5,30 +5,20 @@ import (
 	"slices"
 
 	"github.com/tarndb/tarn/internal/codec"
-	"github.com/tarndb/tarn/internal/meta"
 	"github.com/tarndb/tarn/internal/vecfile"
 )
 
-// payloadBytes are committed at a time.
-const payloadBytes = 32 << 20
-
-// rowBlock is a block of rows that is written while the next one is read.
-type rowBlock struct {
-	data    []byte
-	entries []vecfile.Entry
-}
-
 // addRows takes a block of rows. Its vectors are on their way to the slot files when it
-// returns: written waits for them.
+// returns, read from data while the next block is read: written waits for them.
 func (r *restore) addRows(data []byte) error {
-	b := &r.blocks[r.turn]
-	r.turn = 1 - r.turn
-	b.data = append(b.data[:0], data...) // data is the reader's
-	rows, vectors, err := decodeRows(b.data, r.config.Dim)
-	if err != nil || len(rows) == 0 {
+	rows, vectors, err := decodeRows(data, r.config.Dim)
+	if err != nil {
 		return err
 	}
-	b.entries = b.entries[:0]
+	if len(rows) == 0 {
+		return r.written() // the reader needs its bytes back
+	}
+	entries := r.entries[r.turn][:0]
 	for i := range rows {
 		row := &rows[i]
 		gap := r.moment.slots - r.moment.rows // no more than all of them lie before a row
@@ -43,11 +33,11 @@ func (r *restore) addRows(data []byte) error {
 			row.slot = uint32(r.next)
 		}
 		r.next = uint64(row.slot) + 1
-		b.entries = append(b.entries, vecfile.Entry{
+		entries = append(entries, vecfile.Entry{
 			Slot: row.slot, ID: row.id, LSN: row.lsn, Payload: row.payload != nil,
 			Vector: vectors[i*r.config.Dim : (i+1)*r.config.Dim],
 		})
-		if err := r.checkVector(row, b.entries[len(b.entries)-1].Vector); err != nil {
+		if err := r.checkVector(row, entries[len(entries)-1].Vector); err != nil {
 			return err
 		}
 		if row.live {
@@ -58,8 +48,7 @@ func (r *restore) addRows(data []byte) error {
 			}
 		}
 		if row.payload != nil {
-			r.payloads[row.slot] = append(make([]byte, 0, len(row.payload)), row.payload...)
-			r.waiting += len(row.payload)
+			r.coming.addPayload(row.slot, row.payload)
 		}
 	}
 	r.rows += uint32(len(rows))
@@ -69,17 +58,12 @@ func (r *restore) addRows(data []byte) error {
 	if err := r.store.Reserve(uint32(r.next)); err != nil {
 		return err
 	}
+	r.entries[r.turn], r.turn = entries, 1-r.turn
 	writing := make(chan error, 1)
 	r.writing = writing
-	go func() { writing <- r.store.Write(b.entries) }()
-	if r.unsynced += len(data); r.unsynced >= syncBytes {
-		r.unsynced = 0
-		r.syncAhead()
-	}
-	if r.waiting < payloadBytes {
-		return nil
-	}
-	return r.commitPayloads()
+	go func() { writing <- r.store.Write(entries) }()
+	r.syncAhead(len(data))
+	return r.commitAhead()
 }
 
 // written waits until no block is on its way.
@@ -124,39 +108,39 @@ func (r *restore) addKey(row *archiveRow) error {
 	if err == nil && (checkKey(string(key)) != nil || row.id == 0 || row.id >= r.moment.nextKey) {
 		err = fmt.Errorf("backup: %w: slot %d with key %d of %d", codec.ErrCorrupt, row.slot, row.id, r.moment.nextKey)
 	}
-	r.keys[string(key)] = row.id
-	r.waiting += len(key)
+	r.coming.addKey(string(key), row.id)
 	return err
 }
 
-// syncBytes are written between two fsyncs beside the reading.
-const syncBytes = 16 << 20
+// backBytes are written between two times that the disk is asked to begin with what is
+// there, and syncBytes between two fsyncs beside the reading: those keep a thread, and
+// for a while a processor, so the fewer the better. Variables for tests.
+var backBytes, syncBytes = 4 << 20, 64 << 20
 
 // syncAhead keeps the disk busy while blocks are read and codes are made. An fsync
 // that fails makes the one in finish fail.
-func (r *restore) syncAhead() {
+func (r *restore) syncAhead(written int) {
+	r.unsynced += written
+	r.unasked += written
+	if r.unasked < backBytes {
+		return
+	}
 	select {
 	case r.syncing <- struct{}{}:
 	default:
 		return
 	}
+	sync := r.unsynced >= syncBytes
+	r.unasked = 0
+	if sync {
+		r.unsynced = 0
+	}
 	go func() {
-		_ = r.store.Sync() // sticky in the store
+		if sync {
+			_ = r.store.Sync() // sticky in the store
+		} else {
+			r.store.WriteBack()
+		}
 		<-r.syncing
 	}()
-}
-
-func (r *restore) commitPayloads() error {
-	if len(r.payloads) == 0 {
-		return nil
-	}
-	u := meta.Update{Payloads: r.payloads}
-	if len(r.keys) > 0 {
-		u.Keys = meta.KeyChanges{Next: r.moment.nextKey, Put: r.keys}
-	}
-	err := r.meta.Commit(u)
-	clear(r.keys)
-	clear(r.payloads)
-	r.waiting = 0
-	return err
 }

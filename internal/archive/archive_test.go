@@ -104,6 +104,23 @@ func TestI2_ACutAnywhereIsSeen(t *testing.T) {
 	assert.ErrorContains(t, err, "after the end")
 }
 
+func TestABlockStaysWhileTheNextIsRead(t *testing.T) {
+	var blocks []block // of one size, stored as they are and packed
+	for i := range byte(4) {
+		blocks = append(blocks, block{1, []byte{i, 1, 2, i}}, block{1, bytes.Repeat([]byte{i}, 1000)}, block{1, bytes.Repeat([]byte{^i}, 1000)})
+	}
+	a, err := NewReader(bytes.NewReader(pack(t, blocks)))
+	require.NoError(t, err)
+	_, before, err := a.Next()
+	require.NoError(t, err)
+	for i := 1; i < len(blocks); i++ {
+		_, data, err := a.Next()
+		require.NoError(t, err)
+		require.Equal(t, blocks[i-1].data, append([]byte{}, before...), "block %d", i-1)
+		before = data
+	}
+}
+
 func TestI1_BlocksMayNotMoveDoubleOrVanish(t *testing.T) {
 	same := []block{{1, []byte("one")}, {1, []byte("two")}}
 	data := pack(t, same)

@@ -19,10 +19,13 @@ type Reader struct {
 	blocks uint64
 	bytes  uint64
 	off    int64
-	stored []byte
-	data   []byte
+	buf    [2]readerBuf // used in turn
+	turn   int
 	err    error // sticky; io.EOF after the end
 }
+
+// readerBuf holds one block: its bytes as they are stored, and unpacked.
+type readerBuf struct{ stored, data []byte }
 
 // NewReader reads the header of an archive: codec.ErrCorrupt if there is none,
 // codec.ErrVersion if it is of a newer version.
@@ -46,8 +49,8 @@ func (a *Reader) UUID() [16]byte { return a.header.UUID }
 // Offset returns how many bytes were read.
 func (a *Reader) Offset() int64 { return a.off }
 
-// Next returns the next block, whose bytes are valid until the next call, and
-// io.EOF after the last, when all that was written has been read (I2).
+// Next returns the next block, whose bytes are valid until the call after the next
+// one, so that a block can be used while the next is read, and io.EOF after the last, when all that was written has been read (I2).
 func (a *Reader) Next() (kind uint8, data []byte, err error) {
 	if a.err == nil {
 		kind, data, a.err = a.next()
@@ -60,6 +63,8 @@ func (a *Reader) Next() (kind uint8, data []byte, err error) {
 
 func (a *Reader) next() (uint8, []byte, error) {
 	start := a.off
+	buf := &a.buf[a.turn]
+	a.turn = 1 - a.turn
 	var b [headSize]byte
 	if err := a.read(b[:]); err != nil {
 		return 0, nil, err
@@ -68,13 +73,13 @@ func (a *Reader) next() (uint8, []byte, error) {
 	if err != nil {
 		return 0, nil, a.damaged(start, err)
 	}
-	if err := a.readStored(int(h.stored)); err != nil {
+	if err := a.readStored(buf, int(h.stored)); err != nil {
 		return 0, nil, err
 	}
-	if sum(a.seed, a.blocks, b[:12], a.stored) != binary.LittleEndian.Uint32(b[12:]) {
+	if sum(a.seed, a.blocks, b[:12], buf.stored) != binary.LittleEndian.Uint32(b[12:]) {
 		return 0, nil, a.damaged(start, fmt.Errorf("%w: checksum", codec.ErrCorrupt))
 	}
-	data, err := a.unpack(h)
+	data, err := a.unpack(buf, h)
 	if err != nil {
 		return 0, nil, a.damaged(start, err)
 	}
@@ -87,18 +92,18 @@ func (a *Reader) next() (uint8, []byte, error) {
 }
 
 // unpack returns the bytes of a block that is known to be as it was written.
-func (a *Reader) unpack(h head) ([]byte, error) {
+func (a *Reader) unpack(buf *readerBuf, h head) ([]byte, error) {
 	if h.form == formPlain {
-		return a.stored, nil
+		return buf.stored, nil
 	}
-	if n, err := s2.DecodedLen(a.stored); err != nil || n != int(h.length) {
+	if n, err := s2.DecodedLen(buf.stored); err != nil || n != int(h.length) {
 		return nil, fmt.Errorf("%w: it unpacks to %d bytes, not to %d", codec.ErrCorrupt, n, h.length)
 	}
-	data, err := s2.Decode(a.data[:cap(a.data)], a.stored)
+	data, err := s2.Decode(buf.data[:cap(buf.data)], buf.stored)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", codec.ErrCorrupt, err)
 	}
-	a.data = data
+	buf.data = data
 	return data, nil
 }
 
@@ -123,16 +128,16 @@ func (a *Reader) end(start int64, data []byte) error {
 // readPiece bounds what is allocated for bytes that may not come (I3).
 const readPiece = 1 << 20
 
-func (a *Reader) readStored(n int) error {
-	a.stored = a.stored[:0]
-	for len(a.stored) < n {
-		piece := min(n-len(a.stored), max(readPiece, len(a.stored)))
-		from := len(a.stored)
-		if cap(a.stored) < from+piece {
-			a.stored = append(make([]byte, 0, from+piece), a.stored...)
+func (a *Reader) readStored(buf *readerBuf, n int) error {
+	buf.stored = buf.stored[:0]
+	for len(buf.stored) < n {
+		piece := min(n-len(buf.stored), max(readPiece, len(buf.stored)))
+		from := len(buf.stored)
+		if cap(buf.stored) < from+piece {
+			buf.stored = append(make([]byte, 0, from+piece), buf.stored...)
 		}
-		a.stored = a.stored[:from+piece]
-		if err := a.read(a.stored[from:]); err != nil {
+		buf.stored = buf.stored[:from+piece]
+		if err := a.read(buf.stored[from:]); err != nil {
 			return err
 		}
 	}

@@ -34,7 +34,7 @@
 //
 // Concurrency: one goroutine at a time calls Reserve, Write and WriteBeside (a lock
 // makes mistakes harmless, not fast; nothing holds it while WriteBeside waits for what
-// it runs beside). Sync and Warm run beside it, and each other.
+// it runs beside). Sync, WriteBack and Warm run beside it, and each other.
 // Everything that reads runs beside all of these, provided that nobody writes
 // the slots it reads: slots are new, or reused when the caller knows that nothing
 // reaches them. Close runs alone. Lock order: syncing, mu.

@@ -39,6 +39,31 @@ func (s *Store) Sync() error {
 	return s.rest()
 }
 
+// WriteBack begins to bring what was written to the disk, where the system can be
+// asked for it, so that a Sync later has less to wait for. It promises nothing.
+func (s *Store) WriteBack() {
+	s.syncing.Lock()
+	defer s.syncing.Unlock()
+	s.mu.Lock()
+	files := s.toSync[:0]
+	for _, f := range s.handles {
+		if f.dirty && s.failed == nil {
+			f.busy = true
+			files = append(files, f)
+		}
+	}
+	s.toSync = files
+	s.mu.Unlock()
+	for _, f := range files {
+		f.handle.WriteBack(0, s.lay.whole(f.kind))
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, f := range files {
+		f.busy, files[i] = false, nil
+	}
+}
+
 // takeDirty returns the files to sync, marked clean and busy, and whether the
 // folder is to be synced.
 func (s *Store) takeDirty() (files []*slotFile, folder bool, err error) {

@@ -1,0 +1,100 @@
+package collection
+
+import "github.com/tarndb/tarn/internal/meta"
+
+const (
+	// leastStored is from how many bytes on payloads are committed beside the rows, if
+	// no commit is under way, and mostStored from how many on one is waited for.
+	leastStored = 256 << 10
+	mostStored  = 32 << 20
+	// storedCost is what a payload or a key takes beside its bytes, about.
+	storedCost = 64
+)
+
+// stored is what rows have beside their vectors, on its way to meta.db:
+//
+//	rows ──> coming ──┬── a commit is under way: more comes ──┐
+//	                  └── none is: commit ──> meta.db         └── mostStored: wait for it
+//
+// So a commit takes what has come during the one before.
+type stored struct {
+	payloads map[uint32][]byte
+	keys     map[string]uint64
+	bytes    int
+	space    []byte // for payloads to come
+}
+
+func newStored() stored {
+	return stored{payloads: map[uint32][]byte{}, keys: map[string]uint64{}}
+}
+
+// addPayload adds a copy of data.
+func (s *stored) addPayload(slot uint32, data []byte) {
+	if len(data) > cap(s.space)-len(s.space) {
+		s.space = make([]byte, 0, max(leastStored/4, len(data)))
+	}
+	from := len(s.space)
+	s.space = append(s.space, data...)
+	s.payloads[slot] = s.space[from:len(s.space):len(s.space)]
+	s.bytes += len(data) + storedCost
+}
+
+func (s *stored) addKey(key string, id uint64) {
+	s.keys[key] = id
+	s.bytes += len(key) + storedCost
+}
+
+// commitAhead commits what has come if it is worth it, beside the reading.
+func (r *restore) commitAhead() error {
+	if r.coming.bytes < leastStored {
+		return nil
+	}
+	if r.committing != nil && r.coming.bytes < mostStored {
+		select {
+		case err := <-r.committing:
+			r.committing = nil
+			if err != nil {
+				return err
+			}
+		default:
+			return nil
+		}
+	}
+	if err := r.committed(); err != nil {
+		return err
+	}
+	s := r.coming
+	r.coming = newStored()
+	committing := make(chan error, 1)
+	r.committing = committing
+	go func() { committing <- r.commit(&s) }()
+	return nil
+}
+
+// committed waits until no commit is under way.
+func (r *restore) committed() (err error) {
+	if r.committing != nil {
+		err = <-r.committing
+		r.committing = nil
+	}
+	return err
+}
+
+// commitRest commits all that is left.
+func (r *restore) commitRest() error {
+	if err := r.committed(); err != nil {
+		return err
+	}
+	return r.commit(&r.coming)
+}
+
+func (r *restore) commit(s *stored) error {
+	if len(s.payloads) == 0 {
+		return nil
+	}
+	u := meta.Update{Payloads: s.payloads}
+	if len(s.keys) > 0 {
+		u.Keys = meta.KeyChanges{Next: r.moment.nextKey, Put: s.keys}
+	}
+	return r.meta.Commit(u)
+}
