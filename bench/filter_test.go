@@ -47,7 +47,7 @@ func BenchmarkUndeclared(b *testing.B) {
 	without, _, _ := filteredStore(b)
 	for _, least := range []int{41, 55, 100, 118} {
 		f := tarn.WithFilter(tarn.Gte("words", least))
-		b.Run(fmt.Sprintf("words>=%d", least), func(b *testing.B) {
+		b.Run(fmt.Sprintf("data=%s/k=10/words>=%d", filtered, least), func(b *testing.B) {
 			const batch = 50
 			took, together := map[*tarn.Collection]spread{}, spread{}
 			for i := 0; b.Loop(); i++ {
@@ -110,27 +110,29 @@ func timed(do func()) time.Duration {
 // BenchmarkFieldIndexes measures what the indexes of three fields take, and what Open
 // takes with them and without, in turn.
 func BenchmarkFieldIndexes(b *testing.B) {
-	paths := map[bool]string{}
-	perPoint := 0.0
-	for _, with := range []bool{false, true} {
-		paths[with], perPoint = attributesOnly(b, with)
-	}
-	took := map[bool]spread{}
-	for i := 0; b.Loop(); i++ {
-		for _, with := range []bool{i%2 == 0, i%2 != 0} {
-			var db *tarn.DB
-			took[with] = append(took[with], timed(func() {
-				var err error
-				db, err = tarn.Open(paths[with], nil)
-				require.NoError(b, err)
-			}))
-			require.NoError(b, db.Close())
+	on(b, filtered, func(b *testing.B) {
+		paths := map[bool]string{}
+		perPoint := 0.0
+		for _, with := range []bool{false, true} {
+			paths[with], perPoint = attributesOnly(b, with)
 		}
-	}
-	b.ReportMetric(perPoint, "index-B/point")
-	b.ReportMetric(float64(middle(took[false]).Microseconds()), "open-µs")
-	b.ReportMetric(float64(middle(took[true]).Microseconds()), "open-indexed-µs")
-	b.ReportMetric(middle(took[true]).Seconds()/middle(took[false]).Seconds(), "ratio")
+		took := map[bool]spread{}
+		for i := 0; b.Loop(); i++ {
+			for _, with := range []bool{i%2 == 0, i%2 != 0} {
+				var db *tarn.DB
+				took[with] = append(took[with], timed(func() {
+					var err error
+					db, err = tarn.Open(paths[with], nil)
+					require.NoError(b, err)
+				}))
+				require.NoError(b, db.Close())
+			}
+		}
+		b.ReportMetric(perPoint, "index-B/point")
+		b.ReportMetric(float64(middle(took[false]).Microseconds()), "open-µs")
+		b.ReportMetric(float64(middle(took[true]).Microseconds()), "open-indexed-µs")
+		b.ReportMetric(middle(took[true]).Seconds()/middle(took[false]).Seconds(), "ratio")
+	})
 }
 
 // attributesOnly makes a store of the real attributes with small random vectors, with

@@ -43,38 +43,40 @@ func listing(b *testing.B, kind tarn.KeyKind, fresh bool) *tarn.Collection {
 // for the few that fulfil a condition without an index; per point of the collection.
 // Then, with an index, it pages through few and through half of the points; per page.
 func BenchmarkListing(b *testing.B) {
-	for _, kind := range []tarn.KeyKind{tarn.Uint64Keys, tarn.StringKeys} {
-		for _, fresh := range []bool{false, true} {
-			c := listing(b, kind, fresh)
-			name := "ids"
-			if kind == tarn.StringKeys {
-				name = "keys"
+	on(b, openData, func(b *testing.B) {
+		for _, kind := range []tarn.KeyKind{tarn.Uint64Keys, tarn.StringKeys} {
+			for _, fresh := range []bool{false, true} {
+				c := listing(b, kind, fresh)
+				name := "ids"
+				if kind == tarn.StringKeys {
+					name = "keys"
+				}
+				if fresh {
+					name += ",fresh"
+				}
+				rare := tarn.Lt("n", 10)
+				pages := func(name, per string, count int, walk func(b *testing.B) int) {
+					b.Run(name, func(b *testing.B) {
+						want := walk(b)
+						for b.Loop() {
+							require.Equal(b, want, walk(b))
+						}
+						b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(count), per)
+					})
+				}
+				pages(name+"/all", "ns/point", listed, func(b *testing.B) int { return allOf(b, c) })
+				pages(name+"/pages", "ns/point", listed, func(b *testing.B) int { return pagesOf(b, c, 100, nil) })
+				pages(name+"/rare", "ns/point", listed, func(b *testing.B) int { return pagesOf(b, c, 100, rare) })
+				require.NoError(b, c.SetFields(ctx, "n"))
+				for c.Stats().FieldsBuilding > 0 {
+					time.Sleep(time.Millisecond)
+				}
+				half := tarn.Lt("n", listed/2)
+				pages(name+"/rare,indexed", "ns/page", 1, func(b *testing.B) int { return pagesOf(b, c, 100, rare) })
+				pages(name+"/half,indexed", "ns/page", listed/2/100+1, func(b *testing.B) int { return pagesOf(b, c, 100, half) })
 			}
-			if fresh {
-				name += ",fresh"
-			}
-			rare := tarn.Lt("n", 10)
-			pages := func(name, per string, count int, walk func(b *testing.B) int) {
-				b.Run(name, func(b *testing.B) {
-					want := walk(b)
-					for b.Loop() {
-						require.Equal(b, want, walk(b))
-					}
-					b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(count), per)
-				})
-			}
-			pages(name+"/all", "ns/point", listed, func(b *testing.B) int { return allOf(b, c) })
-			pages(name+"/pages", "ns/point", listed, func(b *testing.B) int { return pagesOf(b, c, 100, nil) })
-			pages(name+"/rare", "ns/point", listed, func(b *testing.B) int { return pagesOf(b, c, 100, rare) })
-			require.NoError(b, c.SetFields(ctx, "n"))
-			for c.Stats().FieldsBuilding > 0 {
-				time.Sleep(time.Millisecond)
-			}
-			half := tarn.Lt("n", listed/2)
-			pages(name+"/rare,indexed", "ns/page", 1, func(b *testing.B) int { return pagesOf(b, c, 100, rare) })
-			pages(name+"/half,indexed", "ns/page", listed/2/100+1, func(b *testing.B) int { return pagesOf(b, c, 100, half) })
 		}
-	}
+	})
 }
 
 func allOf(b *testing.B, c *tarn.Collection) (n int) {

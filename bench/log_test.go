@@ -19,7 +19,10 @@ import (
 // and report the ratio of their medians. The indexer is paused, so that the log is
 // what is measured; that is no option of the public API.
 
-const logDim = 384
+const (
+	logDim  = 384
+	logData = "normal-d384" // randomPoints
+)
 
 // newPaused opens a collection whose indexer is paused, in a folder that goes with
 // the benchmark.
@@ -83,31 +86,33 @@ func medianTime(d []time.Duration) time.Duration {
 // BenchmarkLogOneWriter: one durable Upsert of one point, beside an append and an
 // fdatasync of as many bytes.
 func BenchmarkLogOneWriter(b *testing.B) {
-	const rounds, each = 10, 100
-	c, f := newPaused(b, collection.WriteAPI, 0), newBare(b)
-	ps := randomPoints(1, 1)
-	frame := make([]byte, 32+6+24+4*logDim+8)
-	for range 2000 { // the first small segments are behind
-		require.NoError(b, c.Upsert(ctx, ps...))
-	}
-	for b.Loop() {
-		var store, disk []time.Duration
-		for range rounds {
-			for range each {
-				start := time.Now()
-				require.NoError(b, c.Upsert(ctx, ps...))
-				store = append(store, time.Since(start))
-			}
-			for range each {
-				start := time.Now()
-				f.add(b, frame)
-				disk = append(disk, time.Since(start))
-			}
+	on(b, logData, func(b *testing.B) {
+		const rounds, each = 10, 100
+		c, f := newPaused(b, collection.WriteAPI, 0), newBare(b)
+		ps := randomPoints(1, 1)
+		frame := make([]byte, 32+6+24+4*logDim+8)
+		for range 2000 { // the first small segments are behind
+			require.NoError(b, c.Upsert(ctx, ps...))
 		}
-		b.ReportMetric(float64(medianTime(store).Microseconds()), "store-p50-µs")
-		b.ReportMetric(float64(medianTime(disk).Microseconds()), "bare-p50-µs")
-		b.ReportMetric(float64(medianTime(disk))/float64(medianTime(store)), "rate-of-bare")
-	}
+		for b.Loop() {
+			var store, disk []time.Duration
+			for range rounds {
+				for range each {
+					start := time.Now()
+					require.NoError(b, c.Upsert(ctx, ps...))
+					store = append(store, time.Since(start))
+				}
+				for range each {
+					start := time.Now()
+					f.add(b, frame)
+					disk = append(disk, time.Since(start))
+				}
+			}
+			b.ReportMetric(float64(medianTime(store).Microseconds()), "store-p50-µs")
+			b.ReportMetric(float64(medianTime(disk).Microseconds()), "bare-p50-µs")
+			b.ReportMetric(float64(medianTime(disk))/float64(medianTime(store)), "rate-of-bare")
+		}
+	})
 }
 
 // writers returns how many single-point Upserts a second n goroutines make together.
@@ -133,21 +138,23 @@ func writers(b *testing.B, c *collection.Collection, n int, during time.Duration
 // BenchmarkLog64Writers: 64 durable writers beside one, and beside 64 that do not
 // wait for the disk, which is what the processors allow.
 func BenchmarkLog64Writers(b *testing.B) {
-	durable, logged := newPaused(b, collection.WriteAPI, 0), newPaused(b, collection.WriteStreaming, 0)
-	const during = 700 * time.Millisecond
-	writers(b, durable, 1, during)
-	for b.Loop() {
-		var ofOne, ofCPU []float64
-		for range 5 {
-			one, many := writers(b, durable, 1, during), writers(b, durable, 64, during)
-			free := writers(b, logged, 64, during)
-			ofOne, ofCPU = append(ofOne, many/one), append(ofCPU, many/free)
+	on(b, logData, func(b *testing.B) {
+		durable, logged := newPaused(b, collection.WriteAPI, 0), newPaused(b, collection.WriteStreaming, 0)
+		const during = 700 * time.Millisecond
+		writers(b, durable, 1, during)
+		for b.Loop() {
+			var ofOne, ofCPU []float64
+			for range 5 {
+				one, many := writers(b, durable, 1, during), writers(b, durable, 64, during)
+				free := writers(b, logged, 64, during)
+				ofOne, ofCPU = append(ofOne, many/one), append(ofCPU, many/free)
+			}
+			slices.Sort(ofOne)
+			slices.Sort(ofCPU)
+			b.ReportMetric(ofOne[2], "times-one")
+			b.ReportMetric(ofCPU[2], "of-cpu")
 		}
-		slices.Sort(ofOne)
-		slices.Sort(ofCPU)
-		b.ReportMetric(ofOne[2], "times-one")
-		b.ReportMetric(ofCPU[2], "of-cpu")
-	}
+	})
 }
 
 // BenchmarkLogBulk: bytes of the log a second of Upserts of 1 000 points, beside the
@@ -155,19 +162,21 @@ func BenchmarkLog64Writers(b *testing.B) {
 // segment that was filled with zeros before; a whole load rotates and checkpoints as
 // it comes.
 func BenchmarkLogBulk(b *testing.B) {
-	const first, whole = 56 << 20, 400 << 20
-	b.Run("up-to=first-checkpoint", func(b *testing.B) {
-		bulk(b, first, func() *collection.Collection {
-			c := newPaused(b, collection.WriteAPI, 64<<20)
-			for c.Stats().WALBytes < 22<<20 { // small batches: the next segment is filled meanwhile
-				require.NoError(b, c.Upsert(ctx, randomPoints(40, 1)...))
-			}
-			require.NoError(b, c.Checkpoint(ctx))
-			return c
+	on(b, logData, func(b *testing.B) {
+		const first, whole = 56 << 20, 400 << 20
+		b.Run("up-to=first-checkpoint", func(b *testing.B) {
+			bulk(b, first, func() *collection.Collection {
+				c := newPaused(b, collection.WriteAPI, 64<<20)
+				for c.Stats().WALBytes < 22<<20 { // small batches: the next segment is filled meanwhile
+					require.NoError(b, c.Upsert(ctx, randomPoints(40, 1)...))
+				}
+				require.NoError(b, c.Checkpoint(ctx))
+				return c
+			})
 		})
-	})
-	b.Run("up-to=whole-load", func(b *testing.B) {
-		bulk(b, whole, func() *collection.Collection { return newPaused(b, collection.WriteAPI, 0) })
+		b.Run("up-to=whole-load", func(b *testing.B) {
+			bulk(b, whole, func() *collection.Collection { return newPaused(b, collection.WriteAPI, 0) })
+		})
 	})
 }
 

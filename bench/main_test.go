@@ -30,7 +30,7 @@ var generated = []data.Shape{
 func forEachSet(b *testing.B, fn func(b *testing.B, s *data.Set)) {
 	for _, shape := range generated {
 		s := data.Generate(shape)
-		b.Run("data="+s.Name, func(b *testing.B) { fn(b, s) })
+		on(b, s.Name, func(b *testing.B) { fn(b, s) })
 	}
 	for _, name := range data.Names {
 		s, err := data.Load(name)
@@ -38,9 +38,13 @@ func forEachSet(b *testing.B, fn func(b *testing.B, s *data.Set)) {
 			continue
 		}
 		require.NoError(b, err)
-		b.Run("data="+name, func(b *testing.B) { fn(b, s) })
+		on(b, name, func(b *testing.B) { fn(b, s) })
 	}
 }
+
+// on runs fn under the name of what it is measured with, which is a part of the name of
+// each benchmark.
+func on(b *testing.B, data string, fn func(b *testing.B)) { b.Run("data="+data, fn) }
 
 // newCollection opens a store for a set, in a folder that goes with the benchmark.
 func newCollection(b *testing.B, s *data.Set, cfg tarn.CollectionConfig) *tarn.Collection {

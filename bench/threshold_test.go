@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"fmt"
 	"testing"
 
 	"github.com/tarndb/tarn"
@@ -15,11 +14,11 @@ func BenchmarkSmall(b *testing.B) {
 	for _, dim := range []int{128, 384, 768} {
 		for _, n := range []int{2_100, 4_000, 8_000} {
 			s := data.Generate(data.Shape{N: n, Dim: dim, Metric: tarn.Cosine})
-			b.Run(fmt.Sprintf("dim=%d/n=%d", dim, n), func(b *testing.B) {
+			on(b, s.Name, func(b *testing.B) {
 				c := newCollection(b, s, tarn.CollectionConfig{})
 				fill(b, c, s)
-				b.Run("exact", func(b *testing.B) { searchAll(b, c, s, 10, 0, tarn.WithExact()) })
-				b.Run("graph", func(b *testing.B) { searchAll(b, c, s, 10, 0) })
+				b.Run("k=10/exact", func(b *testing.B) { searchAll(b, c, s, 10, 0, tarn.WithExact()) })
+				b.Run("k=10/graph", func(b *testing.B) { searchAll(b, c, s, 10, 0) })
 			})
 		}
 	}

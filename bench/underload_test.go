@@ -32,7 +32,7 @@ func forLoad(b *testing.B, fn func(b *testing.B, s *data.Set)) {
 	if err != nil {
 		s = data.Generate(data.Shape{N: 30_000, Dim: 384, Intrinsic: 20, Metric: tarn.Cosine})
 	}
-	b.Run("data="+s.Name, func(b *testing.B) { fn(b, s) })
+	on(b, s.Name, func(b *testing.B) { fn(b, s) })
 }
 
 // BenchmarkSearchUnderLoad compares searches in one goroutine beside a stream of
