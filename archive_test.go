@@ -88,10 +88,16 @@ func TestABackupThatLiesIsRefusedAndLeavesNothing(t *testing.T) {
 		"a source that is no text":           func(a *archived) { a.at(positions)[2] = 0xff },
 		"more rows than bytes":               func(a *archived) { le.PutUint32(a.at(rows), math.MaxUint32) },
 		"a slot that comes again":            func(a *archived) { le.PutUint32(a.at(rows)[8+32+16:], 0) },
-		"a slot beyond the last":             func(a *archived) { le.PutUint32(a.at(rows)[8+64+16:], 4_000_000_000) },
-		"a row of a later write":             func(a *archived) { le.PutUint64(a.at(rows)[8+8:], 1<<40) },
-		"a row of write 0":                   func(a *archived) { le.PutUint64(a.at(rows)[8+8:], 0) },
-		"a payload longer than all":          func(a *archived) { le.PutUint32(a.at(rows)[8+24:], math.MaxUint32) },
+		"slots that descend": func(a *archived) { // with a gap, or they would be too high as well
+			le.PutUint32(a.at(moment)[8:], 4)
+			b := a.at(rows)
+			le.PutUint32(b[8+16:], 1)
+			le.PutUint32(b[8+32+16:], 0)
+		},
+		"a slot beyond the last":    func(a *archived) { le.PutUint32(a.at(rows)[8+64+16:], 4_000_000_000) },
+		"a row of a later write":    func(a *archived) { le.PutUint64(a.at(rows)[8+8:], 1<<40) },
+		"a row of write 0":          func(a *archived) { le.PutUint64(a.at(rows)[8+8:], 0) },
+		"a payload longer than all": func(a *archived) { le.PutUint32(a.at(rows)[8+24:], math.MaxUint32) },
 		"a vector that is no number": func(a *archived) {
 			le.PutUint32(a.at(rows)[8+3*32:], math.Float32bits(float32(math.NaN())))
 		},
