@@ -30,8 +30,8 @@ type Stream struct {
 	c       *Collection
 	in      *streaming.Ingester[item]
 	cfg     StreamingConfig
-	ops     []op   // of flush
-	written *write // by the last flush, which durable waits for
+	ops     []op         // of flush
+	wait    func() error // what durable returns of the last flush
 	queued  idCounts
 	spares  spares
 	skipped atomic.Uint64
@@ -101,19 +101,33 @@ func (s *Stream) flush(ctx context.Context, items []item) error {
 	w.durable = true
 	err := s.c.commit(ctx, w, nil)
 	w.ops = nil
-	s.written = w
+	s.wait = func() error { return s.await(w, points) }
 	clear(s.ops[:points])
-	if err == nil && w.skipped {
-		s.skipped.Add(uint64(points))
-	}
 	return err
 }
 
 // durable returns what waits until the batch that was just flushed is on stable storage.
 func (s *Stream) durable() func() error {
-	w := s.written
-	s.written = nil
-	return func() error { return s.c.durably(w) }
+	wait := s.wait
+	s.wait = nil
+	return wait
+}
+
+// await waits until a batch that was flushed is on stable storage. Its points are handed
+// back if it does not return, and the log has them: what that means is known after Open.
+func (s *Stream) await(w *write, points int) error {
+	returned := false
+	defer func() {
+		if !returned {
+			s.c.fail(fmt.Errorf("%w: the fsync of write %d broke off", vfs.ErrFailed, w.lsn))
+		}
+	}()
+	err := s.c.durably(w)
+	returned = true
+	if err == nil && w.skipped {
+		s.skipped.Add(uint64(points))
+	}
+	return err
 }
 
 // settled forgets ids that no longer wait. What was written nobody reads any more.

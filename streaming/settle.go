@@ -48,16 +48,17 @@ func (in *Ingester[T]) flushed(b batch[T]) {
 	select {
 	case d.settling <- b:
 	case <-d.settled: // the stream is dead, of what it waited for
+		in.forgo(&b)
 	}
 }
 
 // settleOut settles batches in the order in which they were flushed, until run, which
-// started it, has no more.
+// started it, has no more, or one is lost.
 func (in *Ingester[T]) settleOut() {
 	defer close(in.drain.settled)
+	defer in.cancel() // run may sleep, or flush what is lost too
 	for b := range in.drain.settling {
 		if !in.settleBatch(&b) {
-			in.cancel() // run may sleep, or flush what is lost too
 			return
 		}
 	}
@@ -65,9 +66,22 @@ func (in *Ingester[T]) settleOut() {
 
 // settleAll waits until what was flushed is settled, or lost with the stream.
 func (in *Ingester[T]) settleAll() {
-	if d := &in.drain; d.settling != nil {
-		close(d.settling)
-		<-d.settled
+	d := &in.drain
+	if d.settling == nil {
+		return
+	}
+	close(d.settling)
+	<-d.settled
+	for b := range d.settling {
+		in.forgo(&b)
+	}
+}
+
+// forgo waits for what a batch waits for, though a batch before it is lost and so is
+// this one: what it has begun ends before the stream does.
+func (in *Ingester[T]) forgo(b *batch[T]) {
+	if b.durable != nil {
+		_ = in.guard(b.durable) // the stream is dead of the first that was lost
 	}
 }
 
