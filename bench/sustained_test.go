@@ -36,18 +36,19 @@ func BenchmarkStreamSustained(b *testing.B) {
 	}
 	streamSets(b, func(b *testing.B, s *data.Set) {
 		n := min(n, len(s.Base))
-		var stream, graph, ratio, even, rebuilds []float64
+		var stream, graph, ratio, even, beside, rebuilds []float64
 		for b.Loop() {
 			a, again := sustainStream(b, s, n)
 			rebuilds = append(rebuilds, float64(again))
 			g := sustainGraph(b, s, n)
 			stream, graph = append(stream, a.rate()), append(graph, g.rate())
 			ratio, even = append(ratio, a.rate()/g.rate()), append(even, a.evenness())
+			beside = append(beside, a.rebuilding())
 		}
 		for _, m := range []struct {
 			v    []float64
 			name string
-		}{{stream, "durable/s"}, {graph, "graph/s"}, {ratio, "stream/graph"}, {even, "last/first-tenth"}, {rebuilds, "rebuilds"}} {
+		}{{stream, "durable/s"}, {graph, "graph/s"}, {ratio, "stream/graph"}, {even, "last/first-tenth"}, {beside, "last-tenth-beside-rebuild"}, {rebuilds, "rebuilds"}} {
 			slices.Sort(m.v)
 			b.ReportMetric(m.v[len(m.v)/2], m.name)
 		}
@@ -56,11 +57,14 @@ func BenchmarkStreamSustained(b *testing.B) {
 
 // growth is how a count grew while the delta was at its limit.
 type growth struct {
-	at []time.Time
-	n  []int
+	at     []time.Time
+	n      []int
+	beside []bool // a rebuild
 }
 
-func (s *growth) mark(n int) { s.at, s.n = append(s.at, time.Now()), append(s.n, n) }
+func (s *growth) mark(n int, rebuilding bool) {
+	s.at, s.n, s.beside = append(s.at, time.Now()), append(s.n, n), append(s.beside, rebuilding)
+}
 
 func (s *growth) between(i, j int) float64 {
 	return float64(s.n[j]-s.n[i]) / s.at[j].Sub(s.at[i]).Seconds()
@@ -73,6 +77,19 @@ func (s *growth) evenness() float64 {
 	last := len(s.n) - 1
 	tenth := max(1, last/10)
 	return s.between(last-tenth, last) / s.between(0, tenth)
+}
+
+// rebuilding is the part of the last tenth that ran beside a rebuild, which takes half
+// of the processors.
+func (s *growth) rebuilding() float64 {
+	last := len(s.n) - 1
+	tenth, n := max(1, last/10), 0
+	for _, yes := range s.beside[last-tenth+1:] {
+		if yes {
+			n++
+		}
+	}
+	return float64(n) / float64(tenth)
 }
 
 // place is where point i is in a round.
@@ -104,11 +121,11 @@ func sustainStream(b *testing.B, s *data.Set, n int) (_ *growth, rebuilds int64)
 		require.NoError(b, err)
 		st := c.Stats()
 		if len(full.n) > 0 || st.InDelta >= limitOf(n) {
-			full.mark(int(st.Stream.Written))
+			full.mark(int(st.Stream.Written), st.Rebuilding)
 		}
 	}
 	require.NoError(b, stream.Flush(ctx))
-	full.mark(int(stream.Stats().Written))
+	full.mark(int(stream.Stats().Written), c.Stats().Rebuilding)
 	require.Greater(b, len(full.n), 1, "the delta never came to its limit")
 	return &full, int64(c.Stats().Rebuilds)
 }
@@ -122,7 +139,7 @@ func sustainGraph(b *testing.B, s *data.Set, n int) *growth {
 	slots := make([]uint32, n)
 	for at := 0; at < passes*n; at += piece {
 		if at >= limitOf(n)/4 {
-			full.mark(at)
+			full.mark(at, false)
 		}
 		vecs := make([][]float32, 0, piece)
 		for j := at; j < min(at+piece, passes*n); j++ {
@@ -137,6 +154,6 @@ func sustainGraph(b *testing.B, s *data.Set, n int) *growth {
 			slots[(at+j)%n] = first + uint32(j)
 		}
 	}
-	full.mark(passes * n)
+	full.mark(passes*n, false)
 	return &full
 }
