@@ -18,10 +18,10 @@ type Saved struct {
 }
 
 // Save writes a snapshot of the graph while searches and inserts go on. It holds
-// what a walk reached from the entry point when Save began; links to other slots
-// are cut. No slot is given another anchor meanwhile, so that by G1 no link of
-// the tree of anchors is pruned, and the rows as they are written hold together,
-// each whenever it was copied.
+// what a walk reached from the entry point when Save began, but for what hangs from
+// inserts under way; links to other slots are cut. No slot is given another anchor
+// meanwhile, so that by G1 no link of the tree of anchors is pruned, and the rows as
+// they are written hold together, each whenever it was copied.
 func (g *Graph) Save(w io.Writer, uuid [16]byte) (Saved, error) {
 	g.keepAnchors(1)
 	defer g.keepAnchors(-1)
@@ -29,20 +29,24 @@ func (g *Graph) Save(w io.Writer, uuid [16]byte) (Saved, error) {
 	held := new(bitmap.Set)
 	if ok {
 		held = g.reached(slot)
+		g.dropLoose(held)
+		if !held.Has(slot) {
+			slot, level = g.heldAbove(slot, held), 0
+		}
 	}
 	h := headV1{cfg: g.cfg, held: uint32(held.Len())}
-	if ok {
+	hubs, counts := g.among(held) // before their rows are counted: another may become one
+	if held.Len() > 0 {
 		h.entry = uint64(level)<<32 | uint64(slot+1)
 		h.slots = last(held) + 1
 		g.levels.Lock()
 		h.uppers = g.uppers
 		g.levels.Unlock()
 	}
-	hubs, counts := g.among(held)
 	h.hubs = uint32(len(hubs))
 	out := &blockWriter{w: w}
 	out.write(h.append(nil, uuid))
-	s := snapshot{entry: slot, held: held, out: out}
+	s := snapshot{entry: slot, held: held, children: g.childrenAmong(held, h.slots), out: out}
 	for _, hub := range hubs {
 		s.hubs.Add(hub)
 	}
@@ -73,6 +77,48 @@ func (g *Graph) keepAnchors(snapshots int) {
 	g.linking.Unlock()
 }
 
+// dropLoose takes out of a set the slots whose anchors are not in it: those of inserts
+// that were under way have others below them by now, and these would hang by links that
+// are pruned.
+func (g *Graph) dropLoose(held *bitmap.Set) {
+	nodes := g.nodes.view.Load()
+	for before := -1; before != held.Len(); {
+		before = held.Len()
+		for slot := range held.All() {
+			if !held.Has(atomic.LoadUint32(&nodes.row(slot)[nodeAnchor]) - 1) {
+				held.Remove(slot)
+			}
+		}
+	}
+}
+
+// heldAbove returns the nearest of a set of slots that a slot hangs from.
+func (g *Graph) heldAbove(slot uint32, held *bitmap.Set) uint32 {
+	nodes := g.nodes.view.Load()
+	for range maxDepth {
+		node := nodes.row(slot)
+		if node == nil || held.Has(slot) {
+			break
+		}
+		slot = atomic.LoadUint32(&node[nodeAnchor]) - 1
+	}
+	return slot
+}
+
+// childrenAmong returns how many children each of a set of slots, all below n, has in it:
+// nodes count those that come meanwhile as well, and with them a slot is never closed.
+func (g *Graph) childrenAmong(held *bitmap.Set, n uint32) []uint32 {
+	children := make([]uint32, n)
+	nodes := g.nodes.view.Load()
+	for slot := range held.All() {
+		node := nodes.row(slot)
+		if anchor := atomic.LoadUint32(&node[nodeAnchor]) - 1; anchor != slot && atomic.LoadUint32(&node[nodeChildren]) != closed {
+			children[anchor]++
+		}
+	}
+	return children
+}
+
 // last returns the highest slot of a set that is not empty.
 func last(s *bitmap.Set) (slot uint32) {
 	for at := range s.All() {
@@ -83,11 +129,12 @@ func last(s *bitmap.Set) (slot uint32) {
 
 // snapshot is what Save copies rows with.
 type snapshot struct {
-	entry uint32
-	held  *bitmap.Set
-	hubs  bitmap.Set // of them
-	out   *blockWriter
-	buf   []byte
+	entry    uint32
+	held     *bitmap.Set
+	hubs     bitmap.Set // of them
+	children []uint32   // how many of them have each slot as their anchor
+	out      *blockWriter
+	buf      []byte
 }
 
 // rows writes rows 0 to n-1 of a table, which begin at off, words after width
@@ -116,10 +163,14 @@ func (s *snapshot) baseRow(row uint32, _ int, w uint32) uint32 {
 	return w
 }
 
-// nodeRow leaves out the upper rows of a slot that has become a hub meanwhile.
+// nodeRow leaves out the upper rows of a slot that has become a hub meanwhile, and
+// children that have come.
 func (s *snapshot) nodeRow(row uint32, i int, w uint32) uint32 {
-	if !s.held.Has(row) || i == nodeUpper && !s.hubs.Has(row) {
+	switch {
+	case !s.held.Has(row) || i == nodeUpper && !s.hubs.Has(row):
 		return 0
+	case i == nodeChildren && w != closed:
+		return s.children[row]
 	}
 	return w
 }
