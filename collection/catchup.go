@@ -38,7 +38,7 @@ func (c *Collection) catchUp(ctx context.Context, next engine, insert func(slot 
 		c.hook("rebuild: round")
 		todo := c.missingFrom(next)
 		gained := len(todo) <= before/4*3
-		enough := len(todo) <= smallRest || held && !gained && len(todo) <= limit || round == 2*maxRounds
+		enough := len(todo) <= smallRest || held && !gained && len(todo) <= limit || round >= 2*maxRounds
 		if len(todo) == 0 || next.Len() > 0 && enough {
 			c.press(true)
 			return nil
@@ -50,7 +50,9 @@ func (c *Collection) catchUp(ctx context.Context, next engine, insert func(slot 
 			c.press(true)
 		}
 		pressed, do := c.rebuild.pressed.Load(), insert
-		if held = pressed && len(todo) <= 2*limit; !held {
+		if held = pressed && len(todo) <= 2*limit; held {
+			c.press(true) // what was earned before is not spent in this round
+		} else {
 			do = func(slot uint32) error { c.earn(); return insert(slot) }
 		}
 		if err := c.crewDo(ctx, "building the graph", todo, do); err != nil {

@@ -1,0 +1,86 @@
+package collection
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tarndb/tarn/internal/codec"
+	"github.com/tarndb/tarn/internal/kernel"
+	"github.com/tarndb/tarn/internal/vfs"
+)
+
+// slotsSaid is an archive of rows in slots, by a moment that says how many there are.
+func slotsSaid(t *testing.T, slots, rows uint32, in ...uint32) *blockList {
+	t.Helper()
+	m := archived{lsn: 9, slots: slots, rows: rows, live: rows}
+	block := make([]byte, rowsHead+len(in)*(rowHead+4*4))
+	block[0] = byte(len(in))
+	vectors, err := rowsVectors(block, len(in), 4)
+	require.NoError(t, err)
+	for i, slot := range in {
+		putRowHead(block, i, &archiveRow{id: uint64(100 + i), lsn: 1, slot: slot, live: true})
+		vectors[i*4] = 1
+	}
+	config := archiveInMemory(t).blocks[0]
+	return &blockList{kinds: []uint8{blockConfig, blockMoment, blockRows, blockDone}, blocks: [][]byte{config, m.encode(), block, nil}}
+}
+
+// A slot is where the counts of the moment leave room for it, or nothing is reserved.
+func TestASlotThatTheCountsOfABackupLeaveNoRoomForIsRefused(t *testing.T) {
+	for what, tc := range map[string]struct {
+		in *blockList
+		ok bool
+	}{
+		"without gaps":                      {slotsSaid(t, 3, 3, 0, 1, 2), true},
+		"all gaps before the first":         {slotsSaid(t, 1000, 1, 999), true},
+		"all gaps before the second":        {slotsSaid(t, 1000, 2, 0, 999), true},
+		"the first one too high by one":     {slotsSaid(t, 1000, 2, 999), false},
+		"the second one too high by one":    {slotsSaid(t, 1000, 3, 0, 999), false},
+		"a row more than there are slots":   {slotsSaid(t, 2, 2, 0, 1, 2), false},
+		"a row more, and in the last place": {slotsSaid(t, 3, 2, 0, 2, 3), false},
+		"one slot twice":                    {slotsSaid(t, 3, 3, 0, 0), false},
+		"slots that descend":                {slotsSaid(t, 4, 2, 1, 0), false},
+	} {
+		t.Run(what, func(t *testing.T) {
+			disk := vfs.NewMem()
+			r, err := Restore(context.Background(), disk, tc.in, [16]byte{2})
+			if tc.ok {
+				require.NoError(t, err)
+				require.Positive(t, r.Live)
+				return
+			}
+			require.ErrorIs(t, err, codec.ErrCorrupt)
+			require.ErrorContains(t, err, "out of its place")
+			files, err := disk.List(slotName)
+			require.NoError(t, err)
+			require.Empty(t, files)
+		})
+	}
+}
+
+func TestSlotsWithoutRowsAreKeptAsLongAsTheBackupAccountsForThem(t *testing.T) {
+	row := uint64(kernel.VectorStride(4) + kernel.CodeStride(4))
+	gaps := uint32(defaultCompactBytes / row)
+	for what, tc := range map[string]struct {
+		gaps   uint32
+		graph  int64
+		sparse bool
+	}{
+		"none":                                  {0, 0, false},
+		"as many as a store leaves":             {gaps, 0, false},
+		"one more":                              {gaps + 1, 0, true},
+		"more, by a small graph":                {gaps + 1, 1 << 20, true},
+		"as many as a large graph accounts for": {2 * gaps, 2 * defaultCompactBytes, false},
+		"one more than that":                    {2*gaps + 1, 2 * defaultCompactBytes, true},
+		"all there are numbers for":             {noSlot - 1, 0, true},
+	} {
+		r := restore{config: Config{Dim: 4}, graphSize: tc.graph, moment: archived{slots: tc.gaps, rows: 0}}
+		require.Equal(t, tc.sparse, r.sparse(), what)
+		if tc.gaps < noSlot-10 {
+			r.moment = archived{slots: tc.gaps + 7, rows: 7}
+			require.Equal(t, tc.sparse, r.sparse(), what)
+		}
+	}
+}
