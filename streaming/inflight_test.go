@@ -123,3 +123,56 @@ func TestAStreamWithManyMoreBatchesInFlightThanItKeepsTrackOfGoesOn(t *testing.T
 		require.Empty(t, in.Abort())
 	})
 }
+
+// twoInFlight makes a stream of which two batches wait for the disk, for another half
+// second at least, and nothing else is queued.
+func twoInFlight(t *testing.T) (*Ingester[int], *sink) {
+	s := newSink()
+	w := &waits{wait: func(int) error { time.Sleep(time.Second); return nil }}
+	in, err := New(Options[int]{
+		Config: Config{BatchSize: 4, FlushInterval: time.Hour, MaxBytes: 256}, Size: func(int) int { return 8 },
+		Flush: s.flush, Durable: w.durable, Settled: s.settled,
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { in.Abort() })
+	for i := range 3 {
+		_, err := in.SendGroup(t.Context(), upTo(4*i, 4*i+4))
+		require.NoError(t, err)
+		synctest.Wait()
+	}
+	time.Sleep(1500 * ms)
+	synctest.Wait()
+	require.Equal(t, []int{4, 4, 4}, s.sizes())
+	require.Equal(t, 4, s.tellings())
+	return in, s
+}
+
+func TestWhatIsInFlightMakesNoBatchFullAndIsNoBacklog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in, s := twoInFlight(t)
+		require.Equal(t, 1, in.drain.reach, "nothing waits to be flushed")
+		flushed := make(chan error, 1)
+		go func() { flushed <- in.Flush(t.Context()) }()
+		synctest.Wait()
+		send(t, in, 12, 15)
+		synctest.Wait()
+		require.Len(t, s.sizes(), 3, "they are no batch, and Flush was called before they came")
+		send(t, in, 15, 16)
+		synctest.Wait()
+		require.Equal(t, []int{4, 4, 4, 4}, s.sizes())
+		require.Equal(t, 4, s.tellings())
+		require.NoError(t, <-flushed)
+		require.Equal(t, 12, s.tellings())
+	})
+}
+
+func TestShutdownReturnsWhenAllThatIsInFlightIsDurable(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in, s := twoInFlight(t)
+		rest, err := in.Shutdown(t.Context())
+		require.NoError(t, err)
+		require.Empty(t, rest)
+		require.Equal(t, 12, s.tellings())
+		require.EqualValues(t, 12, in.Stats().Written)
+	})
+}
