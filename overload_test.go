@@ -207,14 +207,18 @@ func TestD20_WhatIsWrittenWhileARebuildEndsFitsTheDelta(t *testing.T) {
 			})
 			hold := func() {
 				wanted.Store(replaced.Load() + many)
-				last, still := int64(-1), 0
+				type state struct {
+					replaced int64
+					delta    int
+				}
+				last, still := state{-1, 0}, 0
 				eventually(t, "they are replaced and indexed, or there is no room", func() bool {
-					now, delta := replaced.Load(), w.c.Stats().InDelta
-					if now != last || delta < limit && now < wanted.Load() {
+					now := state{replaced.Load(), w.c.Stats().InDelta}
+					if now != last {
 						last, still = now, 0
 					}
 					still++
-					return now == wanted.Load() && delta == 0 || still > 20
+					return now == state{wanted.Load(), 0} || still > 20
 				})
 				wanted.Store(replaced.Load())
 			}

@@ -29,18 +29,19 @@ const (
 // of the serving graph, which is emptied no more than pace allows, and not at all in the
 // last rounds: it fills, and they wait.
 //
-// When it returns nothing leaves the delta of the serving graph until press(false): what
-// next lacks then is at most smallRest or a full delta, and what there is room for.
+// When it returns nothing leaves the delta of the serving graph until press(false), and
+// what next lacks beyond that delta counts against its limit: all that next lacks in the
+// end is a full delta, or smallRest more.
 func (c *Collection) catchUp(ctx context.Context, next engine, insert func(slot uint32) error, after func(context.Context) error) error {
 	limit := c.opts.Knobs.DeltaLimit
-	before, held := math.MaxInt, false // held: nothing left that delta in the last round
+	before := math.MaxInt
 	for round := 0; ; round++ {
 		c.hook("rebuild: round")
 		todo := c.missingFrom(next)
 		gained := len(todo) <= before/4*3
-		enough := len(todo) <= smallRest || held && !gained && len(todo) <= limit || round >= 2*maxRounds
+		enough := len(todo) <= smallRest || !gained && len(todo) <= limit || round >= 2*maxRounds
 		if len(todo) == 0 || next.Len() > 0 && enough {
-			c.press(true)
+			c.leave(todo)
 			return nil
 		}
 		if gained {
@@ -49,10 +50,11 @@ func (c *Collection) catchUp(ctx context.Context, next engine, insert func(slot 
 		if !gained || round >= maxRounds {
 			c.press(true)
 		}
-		pressed, do := c.rebuild.pressed.Load(), insert
-		if held = pressed && len(todo) <= 2*limit; held {
+		do := insert
+		switch pressed := c.rebuild.pressed.Load(); {
+		case pressed && len(todo) <= 2*limit:
 			c.press(true) // what was earned before is not spent in this round
-		} else {
+		case pressed:
 			do = func(slot uint32) error { c.earn(); return insert(slot) }
 		}
 		if err := c.crewDo(ctx, "building the graph", todo, do); err != nil {
@@ -66,13 +68,27 @@ func (c *Collection) catchUp(ctx context.Context, next engine, insert func(slot 
 	}
 }
 
+// leave leaves slots to the new graph's delta, and holds the serving graph's.
+func (c *Collection) leave(todo []uint32) {
+	c.press(true)
+	held, beyond := c.view.Load().delta, 0
+	for _, slot := range todo {
+		if !held.Has(slot) {
+			beyond++
+		}
+	}
+	c.rebuild.left.Store(int64(beyond))
+}
+
 // press lets the indexer of the serving graph go on only as a rebuild does, or frees
 // it again.
 func (c *Collection) press(on bool) {
+	c.rebuild.left.Store(0)
 	c.rebuild.pressed.Store(on)
 	c.rebuild.credit.Store(0)
 	if !on {
 		c.index.work.broadcast()
+		c.room.broadcast()
 	}
 }
 

@@ -213,12 +213,13 @@ func (c *Collection) leftDelta(v *view, slot uint32) {
 }
 
 // deltaFull reports whether writers that add to the delta have to wait. What is
-// parked does not count: no waiting makes it less.
+// parked does not count: no waiting makes it less; what a rebuild leaves to the next
+// delta does.
 func (c *Collection) deltaFull() bool {
 	if c.index.paused {
 		return false
 	}
 	v := c.view.Load()
-	waiting := v.delta.Len() - int(v.missed.parked.Load())
+	waiting := v.delta.Len() - int(v.missed.parked.Load()) + int(c.rebuild.left.Load())
 	return waiting >= c.opts.Knobs.DeltaLimit+int(max(0, c.index.old.Load()))
 }

@@ -18,6 +18,7 @@ type rebuilder struct {
 	running atomic.Bool // written under the writer lock: no slot is reused meanwhile
 	pressed atomic.Bool // writers are about as fast: the indexer of the serving graph spends credit
 	credit  atomic.Int64
+	left    atomic.Int64 // slots that are in the serving graph and left to the next one's delta
 	done    atomic.Int64
 }
 

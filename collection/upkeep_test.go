@@ -45,7 +45,7 @@ func randomPoints(seed uint64, first, n int) []Point {
 
 func untilTrue(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	require.Eventually(t, ok, 30*time.Second, time.Millisecond, what)
+	require.Eventually(t, ok, 3*time.Minute, time.Millisecond, what)
 }
 
 // blind is a graph that does not find some of the slots that it holds.
