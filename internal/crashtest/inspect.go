@@ -103,18 +103,21 @@ func (s *seen) problem(format string, args ...any) {
 	s.problems = append(s.problems, fmt.Sprintf(format, args...))
 }
 
-// settle waits until the delta is empty.
-func settle(ctx context.Context, col *tarn.Collection) error {
+// settle waits until the delta is empty, and returns what it saw then.
+func settle(ctx context.Context, col *tarn.Collection) (tarn.Stats, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	for col.Stats().InDelta > 0 {
+	for {
+		st := col.Stats()
+		if st.InDelta == 0 {
+			return st, nil
+		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%d points are still in the delta: %w", col.Stats().InDelta, ctx.Err())
+			return st, fmt.Errorf("%d points are still in the delta: %w", st.InDelta, ctx.Err())
 		case <-time.After(time.Millisecond):
 		}
 	}
-	return nil
 }
 
 // unique drops what was seen both times, and puts the rest in order.
