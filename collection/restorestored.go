@@ -46,19 +46,9 @@ func (s *stored) addKey(key string, id uint64) {
 
 // commitAhead commits what has come if it is worth it, beside the reading.
 func (r *restore) commitAhead() error {
-	if r.coming.bytes < leastStored {
+	busy := r.committing != nil && len(r.committing) == 0 // it has room for one result
+	if r.coming.bytes < leastStored || busy && r.coming.bytes < mostStored {
 		return nil
-	}
-	if r.committing != nil && r.coming.bytes < mostStored {
-		select {
-		case err := <-r.committing:
-			r.committing = nil
-			if err != nil {
-				return err
-			}
-		default:
-			return nil
-		}
 	}
 	if err := r.committed(); err != nil {
 		return err

@@ -29,7 +29,7 @@ func (g *Graph) Save(w io.Writer, uuid [16]byte) (Saved, error) {
 	held := new(bitmap.Set)
 	if ok {
 		held = g.reached(slot)
-		g.dropLoose(held)
+		g.dropUnanchored(held)
 		if !held.Has(slot) {
 			slot, level = g.heldAbove(slot, held), 0
 		}
@@ -77,10 +77,10 @@ func (g *Graph) keepAnchors(snapshots int) {
 	g.linking.Unlock()
 }
 
-// dropLoose takes out of a set the slots whose anchors are not in it: those of inserts
+// dropUnanchored takes out of a set the slots whose anchors are not in it: those of inserts
 // that were under way have others below them by now, and these would hang by links that
 // are pruned.
-func (g *Graph) dropLoose(held *bitmap.Set) {
+func (g *Graph) dropUnanchored(held *bitmap.Set) {
 	nodes := g.nodes.view.Load()
 	for before := -1; before != held.Len(); {
 		before = held.Len()
