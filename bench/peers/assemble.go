@@ -16,7 +16,7 @@ const (
 
 // sections are what RESULTS.md consists of, in this order; a fragment of another
 // name follows them.
-var sections = []string{"graph", "databases", "streams", "rebuild", "log", "window", "filters", "filter-ways", "operations", "scale", "pages"}
+var sections = []string{"graph", "databases", "databases-generated", "streams", "rebuild", "log", "window", "filters", "filter-ways", "operations", "scale", "pages"}
 
 const preface = `# Results
 

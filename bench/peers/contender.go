@@ -26,13 +26,14 @@ import (
 //	check   look for the first Rows by id, and for a sample by vector
 //	close   close it
 type task struct {
-	Do      string `json:"do"`
-	Path    string `json:"path"`
-	Row     int    `json:"row"`
-	Rows    int    `json:"rows"`
-	Durable bool   `json:"durable"`
-	Probe   int    `json:"probe"`
-	Ef      int    `json:"ef"`
+	Do       string `json:"do"`
+	Path     string `json:"path"`
+	Row      int    `json:"row"`
+	Rows     int    `json:"rows"`
+	Payloads bool   `json:"payloads"` // open: points carry one
+	Durable  bool   `json:"durable"`
+	Probe    int    `json:"probe"`
+	Ef       int    `json:"ef"`
 }
 
 // reply is its answer.
@@ -42,7 +43,8 @@ type reply struct {
 	Seconds   float64    `json:"seconds,omitempty"`
 	Right     bool       `json:"right,omitempty"`
 	Visible   []float64  `json:"visible,omitempty"` // seconds of a search for what was just acknowledged
-	Missed    int        `json:"missed,omitempty"`
+	Late      int        `json:"late,omitempty"`    // of these, not found at once
+	Missed    int        `json:"missed,omitempty"`  // nor within two seconds
 	Rows      [][]uint32 `json:"rows,omitempty"`
 	Times     []float64  `json:"times,omitempty"` // seconds of each search
 	Anonymous int64      `json:"anonymous,omitempty"`
@@ -74,7 +76,7 @@ func startContender(name, folder string) (*contender, error) {
 		if err != nil {
 			return nil, err
 		}
-		cmd = exec.Command(python, "stores.py", name, folder)
+		cmd = exec.Command(python, "driver.py", name, folder)
 	}
 	cmd.Stderr = os.Stderr
 	c := &contender{cmd: cmd}

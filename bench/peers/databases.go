@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -15,38 +14,15 @@ import (
 	"github.com/tarndb/tarn/bench/internal/data"
 )
 
-// entrant is a store in the comparison, and what its documentation says it promises.
-type entrant struct {
-	name    string
-	exact   bool // it has no beam
-	durable bool // its writes can be asked to be on the disk
-	// settings and promise are for the reader.
-	settings, promise string
-}
-
-var entrants = []entrant{
-	{"tarn", false, true, "Upsert of each batch", "each batch fsynced and searchable when acknowledged; payload filters"},
-	{"tarn-stream", false, true, "a stream of default size; durable: each batch's ticket is waited for", "accepted: queued, visible within 50 ms; its ticket: fsynced and searchable; payload filters"},
-	{"chromem-go", true, false, "AddDocuments with all processors, files not compressed", "a file per document, written when acknowledged, not fsynced; visible at once; equality filters"},
-	{"coder-hnsw", false, false, "M 16, saved at the end; it has no efConstruction, the default EfSearch 20 while building", "in memory until Save; visible at once; no payloads, no filters"},
-	{"qdrant-edge", false, true, "m 16, ef_construct 200; durable: flush() after each batch; optimize() at the end", "written ahead when acknowledged, fsynced by flush(); visible at once, by a scan until optimize(); payload filters"},
-	{"lancedb", false, false, "IVF_HNSW_SQ, one partition, m 16, ef_construction 200, refine_factor 2; optimize() and create_index() at the end", "a version per batch, not fsynced; visible at once, by a scan until create_index(); payload filters"},
-	{"sqlite-vec", true, true, "WAL, a transaction a batch, synchronous NORMAL; durable: FULL", "SQLite's; visible at once; payload filters as metadata columns"},
-	{"velesdb", false, true, "m 16, ef_construction 200, upsert_bulk_numpy; durable: flush() after each batch", "logged when acknowledged; visible at once; payload filters"},
-	{"hnswlib", false, false, "M 16, ef_construction 200, all processors, saved at the end", "in memory until save_index; visible at once; no payloads, filter by a callback"},
-	{"usearch", false, false, "connectivity 16, expansion_add 200, all processors, saved at the end", "in memory until save; visible at once; no payloads, filter by a callback"},
-}
-
 var storeBeams = []int{10, 16, 24, 40, 64, 100, 200, 400}
 
 // standing is what was measured of an entrant.
 type standing struct {
 	entrant
 	failed             string
-	accepted, written  float64 // points a second, written: durable ones
-	indexed            float64 // until everything is in the index
-	visible            []float64
-	missed, probes     int
+	accepted           streamed
+	streamed           [2]streamed // as durable as it gets: without payloads, with them
+	indexed            float64     // points a second, until everything is in the index
 	curve              []point
 	p50, p99           float64 // at the first beam whose recall is 0.95
 	at                 point
@@ -58,21 +34,25 @@ type standing struct {
 	broken             []string // what a reopening after a kill said
 }
 
+// streamed is what was measured of one filling.
+type streamed struct {
+	rate         float64   // points a second
+	visible      []float64 // seconds of a search for the newest
+	late, missed int       // of these: not found at once, nor within two seconds
+}
+
 // databases measures the databases section of RESULTS.md.
 func databases(args []string) error {
 	flags := flag.NewFlagSet("databases", flag.ContinueOnError)
-	n := flags.Int("n", 20_000, "points")
-	name := flags.String("set", "", "a real set; generated if empty")
-	only := flags.String("only", "", "entrants, separated by commas; all if empty. The page is left as it is then")
+	n := flags.Int("n", 0, "points; if 0, 20 000 of a real set, 10 000 generated")
+	name := flags.String("set", "", "a real set, or generated; if empty, "+realStores+" where the real sets are")
+	only := flags.String("only", "", "entrants, separated by commas, printed only; all if empty")
 	kills := flags.Int("kills", 3, "kills of each")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	set, err := storeSet(*name, *n)
 	if err != nil {
-		return err
-	}
-	if err := venv(); err != nil {
 		return err
 	}
 	absent := installStores()
@@ -90,26 +70,47 @@ func databases(args []string) error {
 		if *only != "" && !slices.Contains(strings.Split(*only, ","), e.name) {
 			continue
 		}
-		s := &standing{entrant: e}
+		s, start := &standing{entrant: e}, time.Now()
 		if why, ok := absent[e.name]; ok {
 			s.failed = why
 		} else if err := s.measure(set, rows, filepath.Join(work, e.name), *kills); err != nil {
 			s.failed = err.Error()
 		}
-		fmt.Fprintln(os.Stderr, s.row())
+		fmt.Fprintf(os.Stderr, "%s %.0f s\n", s.row(), time.Since(start).Seconds())
 		all = append(all, s)
 	}
-	text := storesReport(set, all, *kills)
-	if *only != "" {
+	text, section := storesReport(set, all, *kills), fragmentOf(set.Name)
+	if *only != "" || section == "" {
 		fmt.Print(text)
 		return nil
 	}
-	return writeFragment("databases", text)
+	return writeFragment(section, text)
+}
+
+// realStores is the real set that the stores are measured with.
+const realStores = "debdocs-minilm"
+
+// fragmentOf is the fragment that a set's figures belong to; those of other sets are
+// printed only.
+func fragmentOf(set string) string {
+	switch {
+	case set == realStores:
+		return "databases"
+	case !slices.Contains(data.Names, set):
+		return "databases-generated"
+	}
+	return ""
 }
 
 // storeSet is what the stores are given.
 func storeSet(name string, n int) (*data.Set, error) {
-	if name == "" {
+	if name == "" && os.Getenv(data.Folder) != "" {
+		name = realStores
+	}
+	if name == "" || name == "generated" {
+		if n == 0 {
+			n = 10_000
+		}
 		return data.Generate(data.Shape{N: n, Dim: 384, Intrinsic: 20, Metric: tarn.Cosine}), nil
 	}
 	set, err := data.Load(name)
@@ -119,28 +120,13 @@ func storeSet(name string, n int) (*data.Set, error) {
 	if set.Metric != tarn.Cosine {
 		return nil, fmt.Errorf("%s: the stores are compared by cosine", name)
 	}
+	if n == 0 {
+		n = 20_000
+	}
 	set = set.Head(n)
 	set.Queries = set.Queries[:min(200, len(set.Queries))]
 	set.Truth = set.Truth[:len(set.Queries)]
 	return set, nil
-}
-
-// installStores puts what requirements-stores.txt names beside the libraries, one by
-// one, and returns what did not install and why.
-func installStores() map[string]string {
-	absent := map[string]string{}
-	text, err := os.ReadFile("requirements-stores.txt")
-	python, err2 := pythonPath()
-	if err := errors.Join(err, err2); err != nil {
-		return map[string]string{"qdrant-edge": err.Error(), "lancedb": err.Error(), "sqlite-vec": err.Error(), "velesdb": err.Error()}
-	}
-	for _, line := range strings.Fields(string(text)) {
-		if err := run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", line); err != nil {
-			name, _, _ := strings.Cut(line, "==")
-			absent[strings.TrimSuffix(name, "-py")] = "does not install: " + line
-		}
-	}
-	return absent
 }
 
 // measure is the life of an entrant.
@@ -152,15 +138,8 @@ func (s *standing) measure(set *data.Set, rows, path string, kills int) error {
 	if err := s.fill(set, rows, store); err != nil {
 		return err
 	}
-	if s.durable {
-		err := s.with(rows, task{Do: "open", Path: filepath.Join(path, "durable"), Row: -1}, func(c *contender, _ reply) error {
-			r, err := c.do(task{Do: "insert", Rows: len(set.Base), Durable: true})
-			s.written = float64(len(set.Base)) / r.Seconds
-			return err
-		})
-		if err != nil {
-			return err
-		}
+	if err := s.streams(set, rows, path); err != nil {
+		return err
 	}
 	if err := s.reopened(set, rows, store); err != nil {
 		return err
@@ -196,17 +175,43 @@ func (s *standing) with(rows string, open task, fn func(c *contender, opened rep
 
 // fill writes everything and looks how soon it is seen and indexed.
 func (s *standing) fill(set *data.Set, rows, store string) error {
-	return s.with(rows, task{Do: "open", Path: store, Row: -1}, func(c *contender, _ reply) error {
-		r, err := c.do(task{Do: "insert", Rows: len(set.Base), Probe: 8})
+	return s.with(rows, task{Do: "open", Path: store, Row: -1, Payloads: true}, func(c *contender, _ reply) error {
+		spent, err := s.accepted.insert(c, len(set.Base), s.safe == always)
 		if err != nil {
 			return err
 		}
-		s.accepted = float64(len(set.Base)) / r.Seconds
-		s.visible, s.missed, s.probes = r.Visible, r.Missed, len(r.Visible)
 		f, err := c.do(task{Do: "finish"})
-		s.indexed = float64(len(set.Base)) / (r.Seconds + f.Seconds)
+		s.indexed = float64(len(set.Base)) / (spent + f.Seconds)
 		return err
 	})
+}
+
+// streams fills stores in the most durable way there is, points with and without
+// payloads. What fill has measured already is not measured again.
+func (s *standing) streams(set *data.Set, rows, path string) error {
+	for i := range s.streamed {
+		payloads := i == 1
+		if payloads && s.safe != asked || s.bare {
+			s.streamed[i] = s.accepted
+			continue
+		}
+		open := task{Do: "open", Path: filepath.Join(path, fmt.Sprint("streamed", i)), Row: -1, Payloads: payloads}
+		err := s.with(rows, open, func(c *contender, _ reply) error {
+			_, err := s.streamed[i].insert(c, len(set.Base), s.safe != unsafe)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// insert gives a store the first points and returns the seconds that took.
+func (s *streamed) insert(c *contender, points int, durable bool) (seconds float64, err error) {
+	r, err := c.do(task{Do: "insert", Rows: points, Durable: durable, Probe: 8})
+	*s = streamed{rate: float64(points) / r.Seconds, visible: r.Visible, late: r.Late, missed: r.Missed}
+	return r.Seconds, err
 }
 
 // reopened measures what a new process finds.
@@ -214,7 +219,7 @@ func (s *standing) reopened(set *data.Set, rows, store string) (err error) {
 	if s.disk, err = sizeOf(store); err != nil {
 		return err
 	}
-	return s.with(rows, task{Do: "open", Path: store, Row: len(set.Base) / 2}, func(c *contender, opened reply) error {
+	return s.with(rows, task{Do: "open", Path: store, Row: len(set.Base) / 2, Payloads: true}, func(c *contender, opened reply) error {
 		s.reopen, s.right = opened.Seconds, opened.Right
 		if err := c.pin(); err != nil {
 			return err
@@ -259,10 +264,10 @@ func (s *standing) kill(r *rand.Rand, rows, path string) error {
 		return err
 	}
 	defer c.kill()
-	if _, err := c.do(task{Do: "open", Path: path, Row: -1}); err != nil {
+	if _, err := c.do(task{Do: "open", Path: path, Row: -1, Payloads: true}); err != nil {
 		return err
 	}
-	if err := c.send(task{Do: "pour", Durable: s.durable}); err != nil {
+	if err := c.send(task{Do: "pour", Durable: s.safe != unsafe}); err != nil {
 		return err
 	}
 	acked := 0
@@ -276,7 +281,7 @@ func (s *standing) kill(r *rand.Rand, rows, path string) error {
 	c.kill()
 	s.kills++
 	s.acked += acked
-	err = s.with(rows, task{Do: "open", Path: path, Row: -1}, func(c *contender, _ reply) error {
+	err = s.with(rows, task{Do: "open", Path: path, Row: -1, Payloads: true}, func(c *contender, _ reply) error {
 		found, err := c.do(task{Do: "check", Rows: acked})
 		s.lost += found.Missing
 		s.unfound += found.Unfound

@@ -5,7 +5,8 @@
 //	measure ── A B A B ──────┼─> peers.py faiss   ├── rows, seconds ──> judge ──> results/*.json
 //	 (rounds, beams)         └─> peers serve      ┘                                   │
 //	                              (Tarn's public Search)                  report ──> ../results/graph.md, ../plots
-//	databases, window ── stores.py, window.py, Tarn and others of Go ──> ../results/*.md
+//	databases, window ── driver.py, window.py, Tarn and others of Go ──> ../results/*.md
+//	                 (stores/*.py, *store.go: one a file)
 //	repeat ── go test -bench, go run, as the fragment says ──> ../results/*.md
 //	assemble ── ../results/*.md, in the order of sections ──> ../RESULTS.md
 //
@@ -14,7 +15,8 @@
 //	TARN_DATA=folder go run . all              everything
 //	TARN_DATA=folder go run . graph            search, build and memory on all sets
 //	TARN_DATA=folder go run . graph -set NAME  on one of them
-//	go run . databases                         stores beside each other, ingestion to kill
+//	go run . databases                         stores beside each other, ingestion to kill; generated
+//	TARN_DATA=folder go run . databases        the same on debdocs-minilm
 //	go run . window                            recall while points come and go
 //	go run . repeat SECTION                    the commands in ../results/SECTION.md
 //	go run . report                            tables, plots and page anew from what is there

@@ -6,6 +6,7 @@ replace github.com/tarndb/tarn => ../..
 
 require (
 	github.com/coder/hnsw v0.6.1
+	github.com/hupe1980/vecgo v0.0.15
 	github.com/philippgille/chromem-go v0.7.0
 	github.com/tarndb/tarn v0.0.0-00010101000000-000000000000
 	golang.org/x/sys v0.46.0
@@ -26,13 +27,16 @@ require (
 	github.com/google/renameio v1.0.1 // indirect
 	github.com/klauspost/compress v1.20.3 // indirect
 	github.com/mschoch/smat v0.2.0 // indirect
+	github.com/pierrec/lz4/v4 v4.1.23 // indirect
 	github.com/pmezard/go-difflib v1.0.0 // indirect
 	github.com/viterin/partial v1.1.0 // indirect
 	github.com/viterin/vek v0.4.2 // indirect
 	go.etcd.io/bbolt v1.5.0 // indirect
 	golang.org/x/exp v0.0.0-20240506185415-9bf2ced13842 // indirect
 	golang.org/x/image v0.25.0 // indirect
-	golang.org/x/text v0.23.0 // indirect
+	golang.org/x/sync v0.20.0 // indirect
+	golang.org/x/text v0.32.0 // indirect
+	golang.org/x/time v0.14.0 // indirect
 )
 
 require gonum.org/v1/plot v0.16.0 // draws the curves of RESULTS.md

@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"time"
 
 	"github.com/tarndb/tarn/bench/internal/data"
 )
@@ -21,7 +22,7 @@ func main() {
 const usage = `use:
 	peers all                measure every part and write RESULTS.md
 	peers graph [-set NAME] [-rounds N] [-only search|build|prepare]
-	peers databases [-n N] [-set NAME] [-only NAMES] [-kills N]
+	peers databases [-n N] [-set NAME|generated] [-only NAMES] [-kills N]
 	peers filters [-rounds N] [-queries N] [-only prepare]
 	peers window [-n N] [-laps N] [-ef N]
 	peers repeat SECTION     run the commands in results/SECTION.md of bench again
@@ -98,9 +99,11 @@ func graph(args []string) error {
 // all measures every part, in the page's order.
 func all() error {
 	for _, section := range sections {
+		start := time.Now()
 		if err := measured(section); err != nil {
 			return fmt.Errorf("%s: %w", section, err)
 		}
+		fmt.Fprintf(os.Stderr, "peers: %s took %s\n", section, time.Since(start).Round(time.Second))
 	}
 	return nil
 }
@@ -128,7 +131,13 @@ func measured(section string) error {
 		}
 		return assemble(fragments, resultsFile)
 	case "databases":
-		return databases(nil)
+		if os.Getenv(data.Folder) == "" {
+			fmt.Println("databases: left as it is, it needs", data.Folder)
+			return nil
+		}
+		return databases([]string{"-set", realStores})
+	case "databases-generated":
+		return databases([]string{"-set", "generated"})
 	case "window":
 		return window(nil)
 	case "filters":
