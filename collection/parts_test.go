@@ -205,10 +205,9 @@ func TestPositionsAreDurableWhenTheirRecordIs(t *testing.T) {
 
 func TestPayloadsStayReadableThroughACheckpointThatFails(t *testing.T) {
 	var p payloads
-	p.put(1, []byte("a"))
-	p.put(2, []byte("b"))
+	p.putAll([]op{{slot: 1, vector: []float32{0}, payload: []byte("a")}, {slot: 2, vector: []float32{0}, payload: []byte("b")}, {slot: 3, vector: []float32{0}}})
 	require.Len(t, p.freeze(), 2)
-	p.put(2, []byte("c"))
+	p.putAll([]op{{slot: 2, vector: []float32{0}, payload: []byte("c")}})
 	for slot, want := range map[uint32]string{1: "a", 2: "c"} {
 		got, ok := p.get(slot)
 		require.True(t, ok)

@@ -27,11 +27,11 @@ func encodePayload(p Payload, limit int) ([]byte, error) {
 	if p == nil {
 		return nil, nil
 	}
-	if size := leastSize(map[string]any(p), limit, 0); size > limit {
-		return nil, fmt.Errorf("%w: payload of more than %d bytes as JSON", ErrTooLarge, limit)
-	}
-	data, ok := encodePlain(p)
+	data, ok := encodePlain(p, limit)
 	if !ok {
+		if size := leastSize(map[string]any(p), limit, 0); size > limit {
+			return nil, fmt.Errorf("%w: payload of more than %d bytes as JSON", ErrTooLarge, limit)
+		}
 		var err error
 		if data, err = encodeAny(p); err != nil {
 			return nil, fmt.Errorf("%w: payload: %w", ErrInvalidPoint, err)

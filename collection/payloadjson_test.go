@@ -2,6 +2,7 @@ package collection
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -24,7 +25,7 @@ func TestAPlainPayloadIsEncodedAsEncodingJSONDoes(t *testing.T) {
 	for _, v := range awkward {
 		p := Payload{"k": v, "other": "x"}
 		want, err := encodeAny(p)
-		got, ok := encodePlain(p)
+		got, ok := encodePlain(p, 1<<20)
 		if !ok {
 			continue
 		}
@@ -37,9 +38,9 @@ func TestAPlainPayloadIsEncodedAsEncodingJSONDoes(t *testing.T) {
 	for range 40 {
 		deep = []any{map[string]any{"d": deep}}
 	}
-	_, ok := encodePlain(Payload{"k": deep})
+	_, ok := encodePlain(Payload{"k": deep}, 1<<20)
 	require.False(t, ok)
-	_, ok = encodePlain(Payload{"\xff": 1})
+	_, ok = encodePlain(Payload{"\xff": 1}, 1<<20)
 	require.False(t, ok)
 }
 
@@ -49,20 +50,20 @@ func FuzzAPlainPayloadIsEncodedAsEncodingJSONDoes(f *testing.F) {
 	f.Fuzz(func(t *testing.T, key, text string, n int64, x float64) {
 		p := Payload{key: text, key + "n": n, "x": x, "list": []any{text, n, map[string]any{text: x}}}
 		want, err := encodeAny(p)
-		if got, ok := encodePlain(p); ok {
+		if got, ok := encodePlain(p, 1<<20); ok {
 			require.NoError(t, err)
 			require.Equal(t, string(want), string(got))
 		}
 	})
 }
 
-func TestAPlainPayloadTakesTwoAllocations(t *testing.T) {
+func TestAPlainPayloadTakesOneAllocation(t *testing.T) {
 	p := Payload{"title": "a passage of a manual page, as many others", "section": int64(8), "words": int64(80), "lang": "en", "rank": 0.25}
 	require.LessOrEqual(t, testing.AllocsPerRun(200, func() {
 		if _, err := encodePayload(p, 1<<20); err != nil {
 			t.Fatal(err)
 		}
-	}), 2.0)
+	}), 1.0)
 }
 
 // texts are stored payloads that a fast decoder may get wrong.
@@ -126,5 +127,30 @@ func BenchmarkDecodePayload(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+func TestAPlainPayloadAboveItsLimitIsGivenUpBeforeMuchOfItIsWritten(t *testing.T) {
+	const limit = 1000
+	numbers, members := make([]any, 1<<20), map[string]any{}
+	for i := range numbers {
+		numbers[i] = 1
+	}
+	for i := range limit {
+		members[fmt.Sprint(i)] = nil
+	}
+	for name, p := range map[string]Payload{
+		"a long string":  {"k": strings.Repeat("x", 1<<20)},
+		"a long name":    {strings.Repeat("x", 1<<20): 1},
+		"many numbers":   {"k": numbers},
+		"many members":   members,
+		"members within": {"k": members},
+	} {
+		w := plainWriter{limit: limit}
+		require.False(t, w.object(p, 0), name)
+		require.LessOrEqual(t, cap(w.buf), 4*limit, name)
+		require.LessOrEqual(t, cap(w.members), limit, name)
+		_, err := encodePayload(p, limit)
+		require.ErrorIs(t, err, ErrTooLarge, name)
 	}
 }

@@ -18,13 +18,20 @@ type payloads struct {
 	frozen map[uint32][]byte // what the checkpoint that is being written takes
 }
 
-func (p *payloads) put(slot uint32, data []byte) {
+// putAll takes those of a batch, before any of its slots is live.
+func (p *payloads) putAll(ops []op) {
 	p.mu.Lock()
-	if p.fresh == nil {
-		p.fresh = map[uint32][]byte{}
+	defer p.mu.Unlock()
+	for i := range ops {
+		data := ops[i].blob()
+		if data == nil || ops[i].isDelete() {
+			continue
+		}
+		if p.fresh == nil {
+			p.fresh = map[uint32][]byte{}
+		}
+		p.fresh[ops[i].slot] = data
 	}
-	p.fresh[slot] = data
-	p.mu.Unlock()
 }
 
 // drop forgets the payload of a slot that may be written again.

@@ -8,6 +8,7 @@ func (c *Collection) publishRecord(r *record, lsn uint64) {
 	c.pubs.Add(1)
 	defer c.pubs.Add(1)
 	v, now := c.view.Load(), c.clock.Load()+1
+	c.payloads.putAll(r.ops)
 	for i := range r.ops {
 		if o := &r.ops[i]; o.isDelete() {
 			c.ids.set(o.id, noSlot)
@@ -28,9 +29,6 @@ func (c *Collection) publishRecord(r *record, lsn uint64) {
 }
 
 func (c *Collection) publishUpsert(v *view, o *op, now uint64) {
-	if data := o.blob(); data != nil {
-		c.payloads.put(o.slot, data)
-	}
 	if o.key != "" && o.old == noSlot {
 		c.keys.set(o.key, o.id)
 	}
