@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/tarndb/tarn/internal/vfs"
 )
 
 func TestAGateThatIsShutWaitsForCallsUnderWay(t *testing.T) {
@@ -218,4 +220,26 @@ func TestPayloadsStayReadableThroughACheckpointThatFails(t *testing.T) {
 	p.thaw(true)
 	_, ok := p.get(1)
 	require.False(t, ok)
+}
+
+func TestI5_NoSlotIsLiveBeforeItsPayloadIsThere(t *testing.T) {
+	var c *Collection
+	moves := 0
+	c = openMem(t, vfs.NewMem(), Knobs{PauseIndexer: true, NoBackground: true, Hook: func(step string) {
+		if step != "publish: between new and old" {
+			return
+		}
+		moves++
+		for slot := range c.live.All() {
+			_, ok := c.payloads.get(slot)
+			require.True(t, ok, "slot %d is live", slot)
+		}
+	}})
+	for n := range 2 {
+		require.NoError(t, c.Upsert(t.Context(),
+			Point{ID: 1, Vector: []float32{1, 2, 3, 4}, Payload: Payload{"n": n}},
+			Point{ID: 2, Vector: []float32{4, 3, 2, 1}, Payload: Payload{"n": n}}))
+	}
+	require.Equal(t, 2, moves)
+	require.NoError(t, c.Close())
 }
