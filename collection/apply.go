@@ -86,7 +86,7 @@ type buffers struct {
 func (c *Collection) appendLog(r *record) (lsn uint64, err error) {
 	parts := c.buffers.record.encode(r)
 	defer clear(parts) // the vectors are the caller's
-	return c.wal.AppendParts(recordOps, parts)
+	return c.wal.Append(recordOps, parts...)
 }
 
 // syncBeside begins the fsync of a large batch, which goes on while the batch is
@@ -127,7 +127,7 @@ func (c *Collection) entries(ops []op, lsn uint64) []vecfile.Entry {
 	entries := c.buffers.entries[:0]
 	for i := range ops {
 		if o := &ops[i]; !o.isDelete() {
-			entries = append(entries, vecfile.Entry{Slot: o.slot, ID: o.id, LSN: lsn, Payload: o.payload != nil || o.key != "", Vector: o.vector, Sum: o.sum})
+			entries = append(entries, vecfile.Entry{Slot: o.slot, ID: o.id, LSN: lsn, Payload: o.payload != nil || o.key != "", Vector: o.vector})
 		}
 	}
 	c.buffers.entries = entries

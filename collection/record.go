@@ -8,7 +8,6 @@ import (
 
 	"github.com/tarndb/tarn/internal/codec"
 	"github.com/tarndb/tarn/internal/vfs"
-	"github.com/tarndb/tarn/wal"
 )
 
 // recordOps is the kind of the log's frames that hold a batch of operations.
@@ -35,7 +34,6 @@ type op struct {
 	payload []byte    // JSON, nil: none
 	slot    uint32    // given when the LSN is; noSlot for a delete
 	old     uint32    // the slot that dies, noSlot: none
-	sum     codec.Sum // of the vector's bytes, if it is known
 }
 
 func (o *op) isDelete() bool { return o.vector == nil }
@@ -90,7 +88,7 @@ func opSize(o *op, dim int) int {
 //
 // encode returns a record in parts, the vectors being those of the operations. They
 // are valid until the next call.
-func (e *encoder) encode(r *record) []wal.Part {
+func (e *encoder) encode(r *record) [][]byte {
 	le := binary.LittleEndian
 	b, from := slices.Grow(e.fixed[:0], recordSize(r, 0)), 0
 	e.parts = e.parts[:0]
@@ -106,7 +104,7 @@ func (e *encoder) encode(r *record) []wal.Part {
 		o := &r.ops[i]
 		b = appendOp(b, o)
 		if raw, ok := vfs.Bytes(o.vector); ok {
-			e.parts = append(e.parts, wal.Part{Bytes: b[from:]}, wal.Part{Bytes: raw, Sum: o.sum})
+			e.parts = append(e.parts, b[from:], raw)
 			from = len(b)
 		} else {
 			for _, x := range o.vector {
@@ -115,7 +113,7 @@ func (e *encoder) encode(r *record) []wal.Part {
 		}
 		b = append(append(b, o.payload...), o.key...)
 	}
-	e.parts = append(e.parts, wal.Part{Bytes: b[from:]})
+	e.parts = append(e.parts, b[from:])
 	if cap(b) <= keptBuffer {
 		e.fixed = b
 	}
@@ -125,7 +123,7 @@ func (e *encoder) encode(r *record) []wal.Part {
 // encoder keeps the memory of a record's encoding for the next one.
 type encoder struct {
 	fixed []byte // all but the vectors
-	parts []wal.Part
+	parts [][]byte
 }
 
 // keptBuffer is the largest that is kept.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -34,11 +35,7 @@ func drawRecord(t *rapid.T, dim int) *record {
 
 func encodeRecord(r *record) []byte {
 	var e encoder
-	var b []byte
-	for _, p := range e.encode(r) {
-		b = append(b, p.Bytes...)
-	}
-	return b
+	return slices.Concat(e.encode(r)...)
 }
 
 func TestARecordComesBackAsItWas(t *testing.T) {

@@ -1,11 +1,6 @@
 package collection
 
-import (
-	"sync"
-
-	"github.com/tarndb/tarn/internal/codec"
-	"github.com/tarndb/tarn/internal/vfs"
-)
+import "sync"
 
 // spareBytes bounds the vectors that a stream keeps for the next points: about as many
 // as a flush under a backlog brings back.
@@ -43,25 +38,4 @@ func (s *spares) put(items []item) {
 		}
 		s.free = append(s.free, v)
 	}
-}
-
-// newUpsert copies the vector of p, and validates and sums up the copy, which is in the
-// processor's cache then and nobody else's to change.
-func (s *Stream) newUpsert(p *Point) (op, error) {
-	own := *p
-	fits := len(p.Vector) == s.c.config.Dim
-	if fits {
-		own.Vector = s.spares.clone(p.Vector)
-	}
-	o, err := s.c.newOp(&own)
-	if err != nil {
-		if fits {
-			s.spares.put([]item{{op: op{vector: own.Vector}}})
-		}
-		return op{}, err
-	}
-	if raw, ok := vfs.Bytes(o.vector); ok {
-		o.sum = codec.SumOf(raw)
-	}
-	return o, nil
 }

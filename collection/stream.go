@@ -172,6 +172,21 @@ func (s *Stream) newItem(p *Point) (item, error) {
 	return item{op: o}, nil
 }
 
+// newUpsert copies the vector of p and validates the copy, which is in the processor's
+// cache then and nobody else's to change.
+func (s *Stream) newUpsert(p *Point) (op, error) {
+	own := *p
+	fits := len(p.Vector) == s.c.config.Dim
+	if fits {
+		own.Vector = s.spares.clone(p.Vector)
+	}
+	o, err := s.c.newOp(&own)
+	if err != nil && fits {
+		s.spares.put([]item{{op: op{vector: own.Vector}}})
+	}
+	return o, err
+}
+
 // TrySend never blocks. Errors: ErrBufferFull, ErrStreamDead (wraps the cause),
 // ErrClosed, *InvalidPointError. What is accepted is applied in the order of
 // acceptance, API writes to the same id included.

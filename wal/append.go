@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/tarndb/tarn/internal/codec"
 	"github.com/tarndb/tarn/internal/invariant"
 	"github.com/tarndb/tarn/internal/vfs"
 )
@@ -17,28 +16,12 @@ import (
 // after which the log takes nothing more and what became of the record is not
 // known.
 func (l *Log) Append(kind byte, parts ...[]byte) (lsn uint64, err error) {
-	pieces := make([]Part, len(parts))
-	for i := range parts {
-		pieces[i].Bytes = parts[i]
-	}
-	return l.AppendParts(kind, pieces)
-}
-
-// Part is a piece of a record's payload. A checksum that is known saves the log to go
-// over the bytes for it; it is quick if all parts that have one are of one length.
-type Part struct {
-	Bytes []byte
-	Sum   codec.Sum
-}
-
-// AppendParts is Append of parts whose checksums may be known.
-func (l *Log) AppendParts(kind byte, parts []Part) (lsn uint64, err error) {
 	n := 0
-	for i := range parts {
-		if len(parts[i].Bytes) > MaxRecord-n {
+	for _, p := range parts {
+		if len(p) > MaxRecord-n {
 			return 0, fmt.Errorf("wal: %w: above %d bytes", ErrTooLarge, MaxRecord)
 		}
-		n += len(parts[i].Bytes)
+		n += len(p)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -52,8 +35,7 @@ func (l *Log) AppendParts(kind byte, parts []Part) (lsn uint64, err error) {
 	seg := l.segments[len(l.segments)-1]
 	size := frameSize(n)
 	invariant.Check(seg.last()+1 == lsn, "record %d does not follow %d", lsn, seg.last())
-	f := frame{lsn: lsn, durable: l.durable.Load(), kind: kind, length: n, sum: l.sum(seg.seed, parts)}
-	wrote, err := l.writeFrame(seg, f, parts)
+	wrote, err := l.writeFrame(seg, frame{lsn: lsn, durable: l.durable.Load(), kind: kind}, parts, n)
 	if err != nil {
 		return 0, fmt.Errorf("wal: append record %d: %w", lsn, l.undo(size, wrote, err))
 	}
@@ -73,16 +55,16 @@ func (l *Log) AppendParts(kind byte, parts []Part) (lsn uint64, err error) {
 // writeFrame writes a frame at the segment's end, a large one in pieces, so that they
 // are in the processor's cache when the system copies them. It is a frame only when
 // its last byte is there.
-func (l *Log) writeFrame(seg *segment, f frame, parts []Part) (wrote int64, err error) {
-	l.buf = appendHead(l.buf[:0], seg.seed, f)
+func (l *Log) writeFrame(seg *segment, f frame, parts [][]byte, n int) (wrote int64, err error) {
+	l.buf = appendHead(l.buf[:0], seg.seed, f, parts)
 	flush := func() error {
 		n, err := l.active.WriteAt(l.buf, seg.end+wrote)
 		wrote += int64(n)
 		l.buf = l.buf[:0]
 		return err
 	}
-	for i := range parts {
-		for p := parts[i].Bytes; len(p) > 0; {
+	for _, p := range parts {
+		for len(p) > 0 {
 			k := min(len(p), pieceBytes-len(l.buf))
 			l.buf = append(l.buf, p[:k]...)
 			if p = p[k:]; len(l.buf) == pieceBytes {
@@ -92,24 +74,8 @@ func (l *Log) writeFrame(seg *segment, f frame, parts []Part) (wrote int64, err 
 			}
 		}
 	}
-	l.buf = append(l.buf, frameTail(f.length)...)
+	l.buf = append(l.buf, frameTail(n)...)
 	return wrote, flush()
-}
-
-// sum continues a checksum over the parts.
-func (l *Log) sum(crc uint32, parts []Part) uint32 {
-	for i := range parts {
-		p := &parts[i]
-		if !p.Sum.Known {
-			crc = codec.CRCUpdate(crc, p.Bytes)
-			continue
-		}
-		if l.shift == nil || l.shift.Len() != len(p.Bytes) {
-			l.shift = codec.NewShift(len(p.Bytes))
-		}
-		crc = l.shift.Join(crc, p.Sum.CRC)
-	}
-	return crc
 }
 
 // room makes sure that the active segment takes a frame of that size.

@@ -108,10 +108,15 @@ func frameSize(n int) int64 {
 	return (int64(frameHead) + int64(n) + 1 + frameAlign - 1) &^ (frameAlign - 1)
 }
 
-// appendHead appends the head of a frame.
-func appendHead(b []byte, seed uint32, f frame) []byte {
+// appendHead appends the head of a frame whose payload is the parts in order.
+func appendHead(b []byte, seed uint32, f frame, parts [][]byte) []byte {
 	le := binary.LittleEndian
 	start := len(b)
+	f.sum, f.length = seed, 0
+	for _, p := range parts {
+		f.sum = codec.CRCUpdate(f.sum, p)
+		f.length += len(p)
+	}
 	b = le.AppendUint32(b, uint32(f.length))
 	b = le.AppendUint32(b, f.sum)
 	b = le.AppendUint64(b, f.lsn)

@@ -8,7 +8,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/tarndb/tarn/internal/codec"
 	"github.com/tarndb/tarn/internal/vfs"
 )
 
@@ -80,14 +79,13 @@ type Log struct {
 	// mu is held by Append, by what replaces the active segment, and by Advance
 	// while it looks at the list.
 	mu         sync.Mutex
-	segments   []*segment   // by LSN; the last one is active
-	garbage    []string     // segments that a checkpoint covers, not removed yet
-	checkpoint uint64       // of the last Advance, or of Open
-	buf        []byte       // a piece of the frame that is being written
-	shift      *codec.Shift // over the parts whose checksums are known
-	dirty      int64        // bytes after the active segment's end that a failed write may have left
-	remake     bool         // the active segment is empty and an earlier process made it (I9)
-	grew       bool         // a record was appended
+	segments   []*segment // by LSN; the last one is active
+	garbage    []string   // segments that a checkpoint covers, not removed yet
+	checkpoint uint64     // of the last Advance, or of Open
+	buf        []byte     // a piece of the frame that is being written
+	dirty      int64      // bytes after the active segment's end that a failed write may have left
+	remake     bool       // the active segment is empty and an earlier process made it (I9)
+	grew       bool       // a record was appended
 	closed     bool
 
 	// syncing is held during every fsync of a segment: an error is reported once,

@@ -7,14 +7,5 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // CRC returns the CRC-32C (Castagnoli) of b.
 func CRC(b []byte) uint32 { return crc32.Update(0, castagnoli, b) }
 
-// Sum is a checksum of bytes, if it is known already.
-type Sum struct {
-	CRC   uint32
-	Known bool
-}
-
-// SumOf returns the checksum of b.
-func SumOf(b []byte) Sum { return Sum{CRC(b), true} }
-
 // CRCUpdate returns the CRC-32C of what crc is of, followed by b.
 func CRCUpdate(crc uint32, b []byte) uint32 { return crc32.Update(crc, castagnoli, b) }

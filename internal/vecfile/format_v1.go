@@ -165,21 +165,16 @@ func (r sideRow) lsn() uint64 { return binary.LittleEndian.Uint64(r[8:]) &^ payl
 
 func (r sideRow) payload() bool { return r[15]>>7 != 0 }
 
-// set makes r the entry of a point with these rows. base is the checksum of the
-// uuid, over a shift over a vector's bytes.
-func (r sideRow) set(base uint32, e *Entry, over *codec.Shift, vector, codes []byte) {
+// set makes r the entry of a point in a slot with these rows. base is the
+// checksum of the uuid.
+func (r sideRow) set(base, slot uint32, e *Entry, vector, codes []byte) {
 	lsn := e.LSN
 	if e.Payload {
 		lsn |= payloadBit
 	}
 	binary.LittleEndian.PutUint64(r, e.ID)
 	binary.LittleEndian.PutUint64(r[8:], lsn)
-	var sum uint32
-	if e.Sum.Known {
-		sum = codec.CRCUpdate(over.Join(r.headSum(base, e.Slot), e.Sum.CRC), vector[over.Len():])
-	} else {
-		sum = r.sum(base, e.Slot, vector)
-	}
+	sum := r.sum(base, slot, vector)
 	binary.LittleEndian.PutUint32(r[16:], sum)
 	binary.LittleEndian.PutUint32(r[20:], codec.CRCUpdate(sum, codes))
 }
@@ -188,12 +183,7 @@ func (r sideRow) vectorCRC() uint32 { return binary.LittleEndian.Uint32(r[16:]) 
 
 // sum returns the checksum that r should have for a slot and its vector row.
 func (r sideRow) sum(base, slot uint32, vector []byte) uint32 {
-	return codec.CRCUpdate(r.headSum(base, slot), vector)
-}
-
-// headSum is sum up to the vector row.
-func (r sideRow) headSum(base, slot uint32) uint32 {
-	return codec.CRCUpdate(crcOfSlot(base, slot), r[:16])
+	return codec.CRCUpdate(codec.CRCUpdate(crcOfSlot(base, slot), r[:16]), vector)
 }
 
 func (r sideRow) matchesVector(base, slot uint32, vector []byte) bool {

@@ -35,11 +35,11 @@ func FuzzSlot(f *testing.F) {
 	lay, err := newLayout(20, 1, 64, 1<<40)
 	require.NoError(f, err)
 	e := point(5, 9, 20)
-	base, over := codec.CRC(testUUID[:]), codec.NewShift(4*lay.dim)
+	base := codec.CRC(testUUID[:])
 	f.Fuzz(func(t *testing.T, at uint16, patch []byte) {
 		rows := make([]byte, lay.stride[vectors]+lay.stride[codes]+sideSize)
 		vec, code, side := split(&lay, rows)
-		side.set(base, &e, over, vec, code)
+		side.set(base, e.Slot, &e, vec, code)
 		require.True(t, side.matchesVector(base, e.Slot, vec) && side.matchesCodes(code))
 		before := string(rows)
 		copy(rows[int(at)%len(rows):], patch)

@@ -18,12 +18,8 @@ func TestTheBytesOfVersion1StayAsTheyAre(t *testing.T) {
 
 	row := make(sideRow, sideSize)
 	e := Entry{Slot: 5, ID: 0x1122334455667788, LSN: 9, Payload: true}
-	row.set(codec.CRC(testUUID[:]), &e, codec.NewShift(3), []byte("vector"), []byte("codes"))
+	row.set(codec.CRC(testUUID[:]), 5, &e, []byte("vector"), []byte("codes"))
 	require.Equal(t, "8877665544332211"+"0900000000000080"+"a9472a397010a4d7", hex.EncodeToString(row))
-	e.Sum = codec.SumOf([]byte("vec")) // the rest of the row is its padding
-	known := make(sideRow, sideSize)
-	known.set(codec.CRC(testUUID[:]), &e, codec.NewShift(3), []byte("vector"), []byte("codes"))
-	require.Equal(t, row, known)
 	require.Equal(t, uint64(9), row.lsn())
 	require.True(t, row.payload())
 	require.Equal(t, codec.CRC([]byte{1, 2, 3, 4, 0x0D, 0x0C, 0x0B, 0x0A}), crcOfSlot(codec.CRC([]byte{1, 2, 3, 4}), 0x0A0B0C0D))

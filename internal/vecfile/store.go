@@ -56,11 +56,10 @@ type Store struct {
 	warmMin  int64 // bytes of codes below which Warm leaves them mapped
 	failed   error // I6
 	closed   bool
-	bufs     [2]buffers   // of those who share a Write
-	alone    writing      // of a Write that is not shared
-	base     uint32       // checksum of the uuid, with which every checksum begins
-	runRows  int          // slots that are written in one go
-	shift    *codec.Shift // over a vector's bytes
+	bufs     [2]buffers // of those who share a Write
+	alone    writing    // of a Write that is not shared
+	base     uint32     // checksum of the uuid, with which every checksum begins
+	runRows  int        // slots that are written in one go
 }
 
 // Open opens the slot files in dir, the folder of a collection's slots, of which
@@ -79,7 +78,6 @@ func Open(dir vfs.FS, cfg Config, slots uint32) (*Store, error) {
 	if s.cfg.RunBytes == 0 {
 		s.cfg.RunBytes = RunBytes
 	}
-	s.shift = codec.NewShift(4 * s.lay.dim)
 	s.runRows = min(max(s.cfg.RunBytes/s.lay.stride[vectors], 1), int(s.lay.slots()))
 	if err := s.bufs[0].init(&s.lay, s.runRows); err != nil {
 		return nil, err

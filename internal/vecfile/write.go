@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"sync"
 
-	"github.com/tarndb/tarn/internal/codec"
 	"github.com/tarndb/tarn/internal/kernel"
 	"github.com/tarndb/tarn/internal/vfs"
 )
@@ -16,7 +15,6 @@ type Entry struct {
 	ID, LSN uint64
 	Payload bool // the point has a payload
 	Vector  []float32
-	Sum     codec.Sum // of the vector's bytes, if it is known
 }
 
 // RunBytes bounds the vectors of one run, if Config does not: rows that are encoded
@@ -246,7 +244,7 @@ func (s *Store) encode(b *buffers, i int, e *Entry) {
 	row := func(k kind) []byte { return b.rows[k][i*s.lay.stride[k] : (i+1)*s.lay.stride[k]] }
 	copy(b.floats[i*s.lay.stride[vectors]/4:], e.Vector)
 	kernel.EncodeCode(s.lay.metric, e.Vector, row(codes))
-	sideRow(row(sidecar)).set(s.base, e, s.shift, row(vectors), row(codes))
+	sideRow(row(sidecar)).set(s.base, e.Slot, e, row(vectors), row(codes))
 }
 
 // put writes rows to a file, beginning at a slot's place; in a read-only store to
