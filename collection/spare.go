@@ -13,8 +13,11 @@ type spares struct {
 	free [][]float32
 }
 
-// clone returns a copy of v. All vectors of a stream are of one length.
+// clone returns a copy of v, nil for nil. All vectors of a stream are of one length.
 func (s *spares) clone(v []float32) []float32 {
+	if v == nil {
+		return nil
+	}
 	s.mu.Lock()
 	var into []float32
 	if n := len(s.free); n > 0 {

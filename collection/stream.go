@@ -164,27 +164,13 @@ func (s *Stream) newItem(p *Point) (item, error) {
 	if s.c.opts.ReadOnly {
 		return item{}, ErrReadOnly
 	}
-	o, err := s.newUpsert(p)
+	o, err := s.c.newOp(p)
 	if err != nil {
 		s.in.CountRejected(1)
 		return item{}, &InvalidPointError{ID: p.ID, Key: p.Key, Err: err}
 	}
+	o.vector = s.spares.clone(o.vector)
 	return item{op: o}, nil
-}
-
-// newUpsert copies the vector of p and validates the copy, which is in the processor's
-// cache then and nobody else's to change.
-func (s *Stream) newUpsert(p *Point) (op, error) {
-	own := *p
-	fits := len(p.Vector) == s.c.config.Dim
-	if fits {
-		own.Vector = s.spares.clone(p.Vector)
-	}
-	o, err := s.c.newOp(&own)
-	if err != nil && fits {
-		s.spares.put([]item{{op: op{vector: own.Vector}}})
-	}
-	return o, err
 }
 
 // TrySend never blocks. Errors: ErrBufferFull, ErrStreamDead (wraps the cause),
@@ -306,7 +292,7 @@ func (s *Stream) newItems(ops []Op) ([]item, error) {
 	items := make([]item, len(ops))
 	for i := range ops {
 		p := &ops[i].Point
-		enter := s.newUpsert
+		enter := s.c.newOp
 		if ops[i].Delete {
 			enter = s.c.deletion
 		}
@@ -315,6 +301,7 @@ func (s *Stream) newItems(ops []Op) ([]item, error) {
 			s.in.CountRejected(len(ops))
 			return nil, &InvalidPointError{Index: i, ID: p.ID, Key: p.Key, Err: err}
 		}
+		o.vector = s.spares.clone(o.vector)
 		items[i].op = o
 	}
 	return items, nil
