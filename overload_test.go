@@ -66,7 +66,7 @@ func TestD20_WritersFasterThanTheIndexerAreSlowedAndNothingIsRefused(t *testing.
 			return nil
 		}))
 	}
-	var most, early, late int
+	var most, early, late, slots, first, tells int
 	done := make(chan error, 1)
 	go func() {
 		var err error
@@ -84,11 +84,17 @@ func TestD20_WritersFasterThanTheIndexerAreSlowedAndNothingIsRefused(t *testing.
 			require.NoError(t, err)
 			running = false
 		case <-time.After(2 * time.Millisecond):
-			most = max(most, c.Stats().InDelta)
-			switch past := time.Since(begin).Seconds() / float64(max(seconds, 1)); {
+			st := c.Stats()
+			most, slots = max(most, st.InDelta), max(slots, st.Points+st.Deleted)
+			past := time.Since(begin).Seconds() / float64(max(seconds, 1))
+			if seconds > 0 && past >= float64(tells)/20 {
+				t.Logf("after %2.0f %%: %d points written, %d slots, %d rebuilds, %d MiB resident", 100*past, written.Load(), st.Points+st.Deleted, st.Rebuilds, resident(t)>>20)
+				tells++
+			}
+			switch {
 			case seconds == 0:
 			case past < 0.5:
-				early = max(early, resident(t))
+				early, first = max(early, resident(t)), slots
 			case past < 1:
 				late = max(late, resident(t))
 			default:
@@ -97,12 +103,13 @@ func TestD20_WritersFasterThanTheIndexerAreSlowedAndNothingIsRefused(t *testing.
 		}
 	}
 	require.NoError(t, s.Flush(soon(t)))
-	t.Logf("%d points written, at most %d in the delta (limit %d), the stream full %d times, %d rebuilds; resident %d MiB in the first half, %d in the second",
-		written.Load(), most, limit, full.Load(), c.Stats().Rebuilds, early>>20, late>>20)
+	t.Logf("%d points written to at most %d slots, at most %d in the delta (limit %d), the stream full %d times, %d rebuilds; resident %d MiB in the first half, %d in the second",
+		written.Load(), slots, most, limit, full.Load(), c.Stats().Rebuilds, early>>20, late>>20)
 	require.LessOrEqual(t, most, limit+writers*batch+256, "each writer overshoots by its batch at most")
 	require.GreaterOrEqual(t, most, limit/2, "writers were faster than the indexer")
 	if seconds > 0 {
 		require.LessOrEqual(t, late, max(early+early/4, early+64<<20), "memory stays bounded")
+		require.LessOrEqual(t, slots, first+first/4, "so do slots")
 		require.Positive(t, c.Stats().Rebuilds, "what is dead leaves the graph")
 	}
 	require.Eventually(t, func() bool { return c.Stats().InDelta == 0 }, 10*patience, 10*time.Millisecond, "the delta is empty")
@@ -116,6 +123,15 @@ func TestD20_WritersFasterThanTheIndexerAreSlowedAndNothingIsRefused(t *testing.
 		}
 	}
 	require.Equal(t, total, c.Len(), "nothing refused that was accepted")
+}
+
+// smallerUnderRace halves a count under the race detector, which makes each look at a link
+// of a graph many times as slow.
+func smallerUnderRace(n int) int {
+	if raceOn {
+		return n / 2
+	}
+	return n
 }
 
 // resident returns the memory of this process, 0 where the system does not say.
@@ -135,9 +151,10 @@ func resident(t testing.TB) int {
 // is room. A rebuild that left the room to the indexer of the graph it replaces would
 // go on for as many rounds as it may, with as much to do in the last as in the first.
 func TestD20_ARebuildEndsThoughEveryPointIsReplacedInEachRound(t *testing.T) {
-	const n, limit, allowed = 2_000, 200, 6 // two before it is seen, two to converge, and what lies within the delta
+	const allowed = 6 // rounds: two before it is seen, two to converge, and what lies within the delta
+	n, limit := smallerUnderRace(2_000), smallerUnderRace(200)
 	hooks := newSteps()
-	w := newWorld(t, tarn.CollectionConfig{Dim: dim}, collection.Knobs{ExactThreshold: -1, DeltaLimit: limit, SoftLimit: 20, FewDeaths: 1 << 30, Hook: hooks.hook})
+	w := newWorld(t, tarn.CollectionConfig{Dim: dim, WriteMode: tarn.WriteStreaming}, collection.Knobs{ExactThreshold: -1, DeltaLimit: limit, SoftLimit: 20, FewDeaths: 1 << 30, Hook: hooks.hook})
 	w.upsert(t, points(w.r, 0, n, dim)...)
 
 	var over atomic.Bool
@@ -145,7 +162,7 @@ func TestD20_ARebuildEndsThoughEveryPointIsReplacedInEachRound(t *testing.T) {
 	t.Cleanup(func() { over.Store(true) })
 	wait := inBackground(t, func() error {
 		r := newRand(9)
-		for id := uint64(0); !over.Load(); id = (id + 1) % n {
+		for id := uint64(0); !over.Load(); id = (id + 1) % uint64(n) {
 			if err := w.c.Upsert(ctx, tarn.Point{ID: id, Vector: vector(r, dim)}); err != nil {
 				return err
 			}
@@ -161,7 +178,7 @@ func TestD20_ARebuildEndsThoughEveryPointIsReplacedInEachRound(t *testing.T) {
 		}
 		from := replaced.Load()
 		eventually(t, "every point is replaced, or there is no room", func() bool {
-			return replaced.Load() >= from+n || rounds > 2 && w.c.Stats().InDelta >= limit
+			return replaced.Load() >= from+int64(n) || rounds > 2 && w.c.Stats().InDelta >= limit
 		})
 	})
 	require.NoError(t, w.c.Rebuild(ctx, tarn.IndexConfig{}))
@@ -179,11 +196,12 @@ func TestD20_ARebuildEndsThoughEveryPointIsReplacedInEachRound(t *testing.T) {
 // new graph's delta holds what is written then: if the old graph's were emptied meanwhile
 // there would be no end to it.
 func TestD20_WhatIsWrittenWhileARebuildEndsFitsTheDelta(t *testing.T) {
-	const n, limit, smallRest = 1_500, 600, 256
-	for _, many := range []int64{limit - 50, 4 * limit} {
+	const smallRest = 256
+	n, limit := smallerUnderRace(1_500), smallerUnderRace(600)
+	for _, many := range []int{limit - 50, 4 * limit} {
 		t.Run(fmt.Sprint(many), func(t *testing.T) {
 			hooks := newSteps()
-			w := newWorld(t, tarn.CollectionConfig{Dim: dim}, collection.Knobs{ExactThreshold: -1, DeltaLimit: limit, SoftLimit: 20, FewDeaths: 1 << 30, Hook: hooks.hook})
+			w := newWorld(t, tarn.CollectionConfig{Dim: dim, WriteMode: tarn.WriteStreaming}, collection.Knobs{ExactThreshold: -1, DeltaLimit: limit, SoftLimit: 20, FewDeaths: 1 << 30, Hook: hooks.hook})
 			w.upsert(t, points(w.r, 0, n, dim)...)
 			eventually(t, "all is indexed", func() bool { return w.c.Stats().InDelta == 0 })
 
@@ -197,7 +215,7 @@ func TestD20_WhatIsWrittenWhileARebuildEndsFitsTheDelta(t *testing.T) {
 						runtime.Gosched()
 						continue
 					}
-					p := tarn.Point{ID: uint64(replaced.Load() % n), Vector: vector(r, dim)}
+					p := tarn.Point{ID: uint64(replaced.Load()) % uint64(n), Vector: vector(r, dim)}
 					if err := w.c.Upsert(ctx, p); err != nil {
 						return err
 					}
@@ -206,7 +224,7 @@ func TestD20_WhatIsWrittenWhileARebuildEndsFitsTheDelta(t *testing.T) {
 				return nil
 			})
 			hold := func() {
-				wanted.Store(replaced.Load() + many)
+				wanted.Store(replaced.Load() + int64(many))
 				type state struct {
 					replaced int64
 					delta    int

@@ -117,7 +117,8 @@ func (c *Collection) mayIndex() bool {
 }
 
 // crewDo does something with each slot that is live when its turn comes, with as
-// many workers as the crew allows.
+// many workers as the crew allows. Until the graph being filled holds a slot, the pin
+// of the worker keeps it from being written again.
 func (c *Collection) crewDo(parent context.Context, stage string, slots []uint32, do func(slot uint32) error) error {
 	ctx, cancel := context.WithCancelCause(parent)
 	defer cancel(nil)
@@ -125,13 +126,16 @@ func (c *Collection) crewDo(parent context.Context, stage string, slots []uint32
 	var wg sync.WaitGroup
 	for range min(runtime.GOMAXPROCS(0), len(slots)/unit+1) {
 		wg.Go(func() {
+			var hold pin
+			c.pins.register(&hold)
+			defer c.pins.unregister(&hold)
 			for {
 				from := int(next.Add(unit)) - unit
 				if from >= len(slots) {
 					return
 				}
 				watch.Tell(ctx, stage, int64(from), int64(len(slots)))
-				err := guard(func() error { return c.crewUnit(ctx, slots[from:min(from+unit, len(slots))], do) })
+				err := guard(func() error { return c.crewUnit(ctx, &hold, slots[from:min(from+unit, len(slots))], do) })
 				if err != nil {
 					cancel(err)
 					return
@@ -147,14 +151,17 @@ func (c *Collection) crewDo(parent context.Context, stage string, slots []uint32
 	return nil
 }
 
-func (c *Collection) crewUnit(ctx context.Context, slots []uint32, do func(slot uint32) error) error {
+func (c *Collection) crewUnit(ctx context.Context, hold *pin, slots []uint32, do func(slot uint32) error) error {
 	if err := shared.acquire(ctx, pressing); err != nil {
 		return err
 	}
 	defer shared.release()
+	hold.hold(&c.clock)
+	defer hold.release()
 	c.hook("rebuild: unit")
 	for _, slot := range slots {
 		if c.live.Has(slot) {
+			c.hook("rebuild: slot")
 			if err := do(slot); err != nil {
 				return err
 			}

@@ -241,7 +241,7 @@ func (c *Collection) outOfUse() []uint32 {
 	c.writer <- struct{}{}
 	defer c.unlockWriter()
 	g := c.view.Load().graph
-	if c.rebuild.running.Load() || k.named.name != "" && k.named.graph != g {
+	if k.named.name != "" && k.named.graph != g {
 		return nil
 	}
 	if k.reclaimed != g {
@@ -250,14 +250,21 @@ func (c *Collection) outOfUse() []uint32 {
 		c.slots.holdBack(c.clock.Add(1))
 		k.reclaimed = g
 	}
-	in, oldest := g.InGraph(), c.pins.oldest()
+	oldest := c.pins.oldest() // first: what a worker held back until now is in its graph
 	slots := c.slots.reclaim(func(d deadSlot) bool {
-		return d.died <= oldest && !k.live.Has(d.slot) && !in.Has(d.slot)
+		return d.died <= oldest && !k.live.Has(d.slot) && !g.Contains(d.slot) && !c.building(d.slot)
 	})
 	for _, slot := range slots {
 		c.payloads.drop(slot)
 	}
 	return slots
+}
+
+// building reports whether the graph that is being filled holds a slot. The writer lock
+// is held.
+func (c *Collection) building(slot uint32) bool {
+	next := c.rebuild.next
+	return next != nil && next.Contains(slot)
 }
 
 // checkpointLoop writes checkpoints when the log has grown or somebody asks.

@@ -15,7 +15,8 @@ import (
 //	live - new graph:  ████████████ ──build──> ██ ──audit, catch up──> ▌ ──publish──> its delta
 //	serving graph:     goes on taking new points, answers every search until the swap
 type rebuilder struct {
-	running atomic.Bool // written under the writer lock: no slot is reused meanwhile
+	running atomic.Bool
+	next    engine      // by writer: the graph that is being filled, nil between rebuilds
 	pressed atomic.Bool // writers are about as fast: the indexer of the serving graph spends credit
 	credit  atomic.Int64
 	left    atomic.Int64 // slots that are in the serving graph and left to the next one's delta
@@ -67,9 +68,9 @@ func (c *Collection) rebuildGraph(ctx context.Context, cfg IndexConfig) error {
 
 // swapGraph fills next and publishes it.
 func (c *Collection) swapGraph(ctx context.Context, next engine, cfg IndexConfig) error {
-	c.setRebuilding(true)
+	c.setRebuilding(next)
 	defer c.maintain.kick() // audits waited
-	defer c.setRebuilding(false)
+	defer c.setRebuilding(nil)
 	defer c.press(false)
 	lost, err := c.fill(ctx, next, ownBeam(beam(cfg.EfSearch)))
 	if err != nil {
@@ -82,9 +83,12 @@ func (c *Collection) swapGraph(ctx context.Context, next engine, cfg IndexConfig
 	return nil
 }
 
-func (c *Collection) setRebuilding(on bool) {
+// setRebuilding says which graph is being filled (I6): from before it holds its first
+// slot until nobody works on it any more, or it serves.
+func (c *Collection) setRebuilding(next engine) {
 	c.writer <- struct{}{}
-	c.rebuild.running.Store(on)
+	c.rebuild.next = next
+	c.rebuild.running.Store(next != nil)
 	c.unlockWriter()
 }
 
