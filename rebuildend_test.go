@@ -133,10 +133,8 @@ func (e *ending) writeBeside(t *testing.T) {
 	if strings.HasPrefix(e.stop.step, "rebuild") {
 		require.NoError(t, e.c.Checkpoint(ctx))
 	}
-	dead := e.c.Stats().Deleted
-	require.GreaterOrEqual(t, dead, 40)
-	e.upsert(t, points(e.r, 2000, 20, dim)...)
-	require.Equal(t, dead, e.c.Stats().Deleted, "no slot is given away while a rebuild runs")
+	require.GreaterOrEqual(t, e.c.Stats().Deleted, 40)
+	e.upsert(t, points(e.r, 2000, 20, dim)...) // into slots of theirs that no graph has seen, or new ones
 	e.check(t)
 }
 
