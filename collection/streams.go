@@ -128,9 +128,9 @@ func (c *Collection) replaceStream(ctx context.Context, cfg *StreamingConfig) (*
 	old := c.stream.current.Load()
 	if old != nil {
 		old.in.CloseIntake()
-		if err := old.in.Drain(ctx); err != nil && old.in.Err() == nil && !errors.Is(err, ErrClosed) {
+		if err := old.in.Drain(ctx); err != nil && !errors.Is(err, ErrStreamDead) && !errors.Is(err, ErrClosed) {
 			c.stream.reopen(old)
-			return nil, fmt.Errorf("the running stream could not be drained and goes on: %w", err)
+			return nil, fmt.Errorf("the stream there is could not be drained, and stays: %w", err)
 		}
 	}
 	if err := c.persistStreaming(ctx, cfg); err != nil {
