@@ -156,12 +156,11 @@ func (c *Collection) crewUnit(ctx context.Context, hold *pin, slots []uint32, do
 		return err
 	}
 	defer shared.release()
-	hold.hold(&c.clock)
+	hold.hold(&c.clock) // before live is asked: what dies from now on stays as it is
 	defer hold.release()
 	c.hook("rebuild: unit")
 	for _, slot := range slots {
 		if c.live.Has(slot) {
-			c.hook("rebuild: slot")
 			if err := do(slot); err != nil {
 				return err
 			}

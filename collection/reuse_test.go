@@ -2,11 +2,14 @@ package collection
 
 import (
 	"context"
+	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/tarndb/tarn/hnsw"
 	"github.com/tarndb/tarn/internal/bitmap"
 )
 
@@ -62,36 +65,174 @@ func TestI6_WhatTheGraphBeingFilledHoldsIsNotWrittenAgain(t *testing.T) {
 		for seed := range uint64(4) {
 			overwrite(t, c, 2+seed, 0, n)
 		}
-		requireNoneLive(t, c, c.rebuild.next.InGraph())
+		requireUntouched(t, c, c.rebuild.next.InGraph())
 	})
 	require.NoError(t, c.Rebuild(t.Context(), IndexConfig{}))
 	requirePoints(t, c, randomPoints(5, 0, n)...)
 }
 
-// TestI6_NoSlotIsWrittenAgainUnderAWorkerOfARebuild has points die that a worker has
-// seen alive and not yet inserted: no graph holds them.
-func TestI6_NoSlotIsWrittenAgainUnderAWorkerOfARebuild(t *testing.T) {
+// requireUntouched requires that slots hold what the first batch wrote.
+func requireUntouched(t *testing.T, c *Collection, slots *bitmap.Set) {
+	for slot := range slots.All() {
+		require.Equal(t, uint64(1), c.store.LSN(slot), "slot %d was written again", slot)
+	}
+}
+
+// laden does something when the first slot is inserted, before it is.
+type laden struct {
+	*hnsw.Graph
+	once sync.Once
+	then func(slot uint32)
+}
+
+func (l *laden) Insert(ctx context.Context, slot uint32) error {
+	l.once.Do(func() { l.then(slot) })
+	return l.Graph.Insert(ctx, slot)
+}
+
+func newLaden(t *testing.T, c *Collection, then func(slot uint32)) *laden {
+	g, err := c.newEngine(c.Config().Index)
+	require.NoError(t, err)
+	return &laden{Graph: g.(*hnsw.Graph), then: then}
+}
+
+func TestI6_NoSlotIsWrittenAgainUntilAWorkerHasInsertedIt(t *testing.T) {
 	const n = 300
-	c := duringRebuild(t, n, "rebuild: slot", func(c *Collection) {
+	c := newTestCollection(t, tempFS(t), Knobs{ExactThreshold: -1, NoBackground: true, PauseIndexer: true})
+	require.NoError(t, c.Upsert(t.Context(), randomPoints(1, 0, n)...))
+	next := newLaden(t, c, func(slot uint32) {
 		for seed := range uint64(4) {
 			overwrite(t, c, 2+seed, 0, n)
 		}
-		var first bitmap.Set
-		for slot := range uint32(n) {
-			first.Add(slot)
-		}
-		requireNoneLive(t, c, &first)
+		require.Equal(t, uint64(1), c.store.LSN(slot), "it was written again")
 	})
-	require.NoError(t, c.Rebuild(t.Context(), IndexConfig{}))
+	require.NoError(t, c.swapGraph(t.Context(), next, c.Config().Index))
 	requirePoints(t, c, randomPoints(5, 0, n)...)
-	before := c.slots.next
-	overwrite(t, c, 6, 0, n)
-	require.Equal(t, before, c.slots.next, "now they are")
-	requirePoints(t, c, randomPoints(6, 0, n)...)
 }
 
-func requireNoneLive(t *testing.T, c *Collection, slots *bitmap.Set) {
-	for slot := range slots.All() {
-		require.False(t, c.live.Has(slot), "slot %d was written again", slot)
+// late is a graph that does something after it was asked whether it holds a slot, and
+// before it says so.
+type late struct {
+	engine
+	slot uint32
+	then func()
+}
+
+func (l *late) Contains(slot uint32) bool {
+	held := l.engine.Contains(slot)
+	if slot == l.slot {
+		l.then()
 	}
+	return held
+}
+
+// TestI6_PinsAreLookedAtBeforeTheGraphs has a worker insert a slot that died and go on, after
+// the graph being filled was asked for the slot.
+func TestI6_PinsAreLookedAtBeforeTheGraphs(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // one worker: it begins with slot 0
+	const n = 300
+	stands, goes, gone := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	ended := sync.OnceFunc(func() { close(gone) })
+	c := newTestCollection(t, tempFS(t), Knobs{ExactThreshold: -1, NoBackground: true, PauseIndexer: true, Hook: func(at string) {
+		if at == "rebuild: before audit" { // the worker has ended
+			ended()
+		}
+	}})
+	require.NoError(t, c.Upsert(t.Context(), randomPoints(1, 0, n)...))
+	next := newLaden(t, c, func(uint32) {
+		close(stands)
+		<-goes
+	})
+	done := make(chan error, 1)
+	go func() { done <- c.swapGraph(context.Background(), next, c.Config().Index) }()
+	<-stands
+	letGo := sync.OnceFunc(func() {
+		close(goes)
+		<-gone
+	})
+	c.writer <- struct{}{}
+	c.rebuild.next = &late{next, 0, letGo}
+	c.unlockWriter()
+	overwrite(t, c, 2, 0, n)
+	letGo() // if nobody asked
+	for seed := range uint64(3) {
+		overwrite(t, c, 3+seed, 0, n)
+	}
+	require.NoError(t, <-done)
+	require.True(t, next.Contains(0))
+	require.Equal(t, uint64(1), c.store.LSN(0), "it was written again")
+	requirePoints(t, c, randomPoints(5, 0, n)...)
+}
+
+// TestI6_FromItsFirstSlotUntilItServesTheGraphBeingFilledIsAskedFor looks at every step.
+func TestI6_FromItsFirstSlotUntilItServesTheGraphBeingFilledIsAskedFor(t *testing.T) {
+	const n = 300
+	for _, step := range []string{"rebuild: before audit", "rebuild: before asking again", "rebuild: before publication", "rebuild: after publication"} {
+		t.Run(step, func(t *testing.T) {
+			var next engine
+			var c *Collection
+			var once, set sync.Once
+			c = newTestCollection(t, tempFS(t), Knobs{ExactThreshold: -1, NoBackground: true, PauseIndexer: true, Hook: func(at string) {
+				if at == "rebuild: before audit" {
+					set.Do(func() {
+						next = c.rebuild.next
+						require.NoError(t, c.Upsert(t.Context(), randomPoints(9, n, 2*smallRest)...)) // for another round
+					})
+				}
+				if at == step {
+					once.Do(func() {
+						for seed := range uint64(4) {
+							overwrite(t, c, 2+seed, 0, n)
+						}
+						requireUntouched(t, c, lowOf(next, n))
+					})
+				}
+			}})
+			require.NoError(t, c.Upsert(t.Context(), randomPoints(1, 0, n)...))
+			require.NoError(t, c.Rebuild(t.Context(), IndexConfig{}))
+			require.NotNil(t, next)
+			once.Do(func() { t.Error("the step was not taken") })
+			requirePoints(t, c, randomPoints(5, 0, n)...)
+		})
+	}
+}
+
+func lowOf(g engine, n uint32) *bitmap.Set {
+	var s bitmap.Set
+	for slot := range g.InGraph().All() {
+		if slot < n {
+			s.Add(slot)
+		}
+	}
+	return &s
+}
+
+func TestI6_WhatTheServingGraphHoldsIsNotWrittenAgain(t *testing.T) {
+	const n = 300
+	c := newTestCollection(t, tempFS(t), Knobs{ExactThreshold: -1, FewDeaths: 1 << 30, PauseIndexer: true, NoBackground: true})
+	require.NoError(t, c.Upsert(t.Context(), randomPoints(1, 0, n)...))
+	require.NoError(t, c.Rebuild(t.Context(), IndexConfig{}))
+	for seed := range uint64(4) {
+		overwrite(t, c, 2+seed, 0, n)
+	}
+	requireUntouched(t, c, lowOf(c.view.Load().graph, n))
+}
+
+func TestI6_WhatDiesWhileACheckpointCallsItLiveIsNotFreed(t *testing.T) {
+	const n = 300
+	var c *Collection
+	var armed atomic.Bool
+	c = newTestCollection(t, tempFS(t), Knobs{ExactThreshold: -1, FewDeaths: 1 << 30, PauseIndexer: true, NoBackground: true, Hook: func(at string) {
+		if at == "checkpoint: before commit" && armed.CompareAndSwap(true, false) {
+			require.NoError(t, c.Upsert(context.Background(), randomPoints(2, 0, n)...))
+		}
+	}})
+	require.NoError(t, c.Upsert(t.Context(), randomPoints(1, 0, n)...))
+	armed.Store(true)
+	require.NoError(t, c.Checkpoint(t.Context()))
+	for _, slot := range c.slots.free {
+		require.False(t, c.check.live.Has(slot), "slot %d is free, and live in the checkpoint", slot)
+	}
+	require.Equal(t, n, c.check.live.Len())
+	require.NoError(t, c.Checkpoint(t.Context()))
 }

@@ -114,7 +114,7 @@ func (v *verifier) fields() {
 }
 
 // moment takes the state of one LSN, and checks the sets that only memory has: no
-// slot is both free and live, or free and in the graph (I6).
+// slot is both free and live, or free and in a graph (I6).
 func (v *verifier) moment(ctx context.Context) error {
 	c := v.c
 	if err := c.lockWriter(ctx, c.gate.closing()); err != nil {
@@ -126,8 +126,8 @@ func (v *verifier) moment(ctx context.Context) error {
 	v.read.Points = v.live.Len()
 	in := c.view.Load().graph.InGraph()
 	for _, slot := range c.slots.free {
-		if v.live.Has(slot) || in.Has(slot) {
-			v.found(slotName, -1, "slot %d is free, and live or in the graph", slot)
+		if v.live.Has(slot) || in.Has(slot) || c.building(slot) {
+			v.found(slotName, -1, "slot %d is free, and live or in a graph", slot)
 		}
 	}
 	if slot, ok := v.live.Next(v.slots); ok {
