@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -26,6 +28,12 @@ const (
 	// appendFill is how full bbolt leaves the pages it splits: payloads come with
 	// rising slots, so that a page is not written again once the next is begun.
 	appendFill = 0.95
+	// mapFirst is how much bbolt maps from the start, where that costs addresses alone.
+	// When a file outgrows its mapping in a transaction, bbolt copies all that is in the
+	// transaction, entry by entry, and does so again at each doubling.
+	mapFirst = 256 << 20
+	// A file grows by as much as it has, within these bounds.
+	minGrowth, maxGrowth = 32 << 10, 16 << 20
 )
 
 // bolt is the backend for files of the operating system. bbolt reads a mapped
@@ -98,6 +106,7 @@ func openBolt(dir vfs.FS, name string, readOnly bool) (*bolt, error) {
 	err := b.guard(func() (err error) {
 		b.db, err = bbolt.Open(dir.Path(name), 0o600, &bbolt.Options{
 			OpenFile: opener(dir, name), Timeout: lockTimeout, ReadOnly: readOnly, NoStatistics: true, FreelistType: bbolt.FreelistMapType,
+			InitialMmapSize: mapAtFirst(),
 		})
 		return err
 	})
@@ -108,6 +117,15 @@ func openBolt(dir vfs.FS, name string, readOnly bool) (*bolt, error) {
 		return nil, errors.Join(err, b.close())
 	}
 	return b, nil
+}
+
+// mapAtFirst returns mapFirst where a mapping may reach beyond the end of its file and
+// there are addresses for it.
+func mapAtFirst() int {
+	if runtime.GOOS == "windows" || strconv.IntSize < 64 {
+		return 0
+	}
+	return mapFirst
 }
 
 // opener has bbolt open a file of dir itself, not what is called so by now: the
@@ -187,6 +205,7 @@ func (b *bolt) update(fn func(writer) error) error {
 		if err != nil {
 			return err
 		}
+		b.db.AllocSize = int(min(max(b.size(), minGrowth), maxGrowth))
 		if err := attempt(func() error { return fn(&boltTx{tx: tx}) }); err != nil {
 			return errors.Join(err, tx.Rollback())
 		}

@@ -45,10 +45,11 @@ func (b *bolt) compact() error {
 		return err
 	}
 	err := b.guard(func() error {
-		dst, err := bbolt.Open(b.dir.Path(tmp), 0o600, &bbolt.Options{OpenFile: opener(b.dir, tmp), Timeout: lockTimeout, NoStatistics: true, NoSync: true})
+		dst, err := bbolt.Open(b.dir.Path(tmp), 0o600, &bbolt.Options{OpenFile: opener(b.dir, tmp), Timeout: lockTimeout, NoStatistics: true, NoSync: true, InitialMmapSize: mapAtFirst()})
 		if err != nil {
 			return err
 		}
+		dst.AllocSize = int(min(max(b.size()/16, minGrowth), maxGrowth))
 		return errors.Join(bbolt.Compact(dst, b.db, compactStep), dst.Close())
 	})
 	if err == nil {
