@@ -358,6 +358,20 @@ func TestC17_RepairOfAStoreWithOneWrongBitLosesOnePointAtMost(t *testing.T) {
 	})
 }
 
+// TestC17_RepairOfAStoreWithAWrongBitInAnyByteOfASlotsEntry flips what the sample of above
+// may pass over: the checksum of a slot's codes, which can be made anew.
+func TestC17_RepairOfAStoreWithAWrongBitInAnyByteOfASlotsEntry(t *testing.T) {
+	const entry, slot = 24, 50
+	eachSample(t, func(t *testing.T, s *sample) {
+		want, _ := s.expect(loss{})
+		for at := range entry {
+			path, folder := s.copy(t)
+			damage(t, slotFile(folder, "00000002.side"), flipAt(4096+slot*entry+at))
+			s.requireAlmost(t, path, "00000002.side", want, fmt.Sprintf("byte %d", at))
+		}
+	})
+}
+
 func TestC18_RepairKeepsStrangersAsideAndNeverReadsThem(t *testing.T) {
 	eachSample(t, func(t *testing.T, s *sample) {
 		path, folder := s.copy(t)

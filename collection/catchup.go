@@ -135,7 +135,9 @@ func (c *Collection) crewDo(parent context.Context, stage string, slots []uint32
 					return
 				}
 				watch.Tell(ctx, stage, int64(from), int64(len(slots)))
-				err := guard(func() error { return c.crewUnit(ctx, c.rebuildRank(i > 0), &hold, slots[from:min(from+unit, len(slots))], do) })
+				err := guard(func() error {
+					return c.crewUnit(ctx, c.rebuildRank(i > 0), &hold, slots[from:min(from+unit, len(slots))], do)
+				})
 				if err != nil {
 					cancel(err)
 					return

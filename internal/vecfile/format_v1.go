@@ -176,7 +176,12 @@ func (r sideRow) set(base, slot uint32, e *Entry, vector, codes []byte) {
 	binary.LittleEndian.PutUint64(r[8:], lsn)
 	sum := r.sum(base, slot, vector)
 	binary.LittleEndian.PutUint32(r[16:], sum)
-	binary.LittleEndian.PutUint32(r[20:], codec.CRCUpdate(sum, codes))
+	r.setCodes(codes)
+}
+
+// setCodes makes r's checksum of the codes that of these.
+func (r sideRow) setCodes(codes []byte) {
+	binary.LittleEndian.PutUint32(r[20:], codec.CRCUpdate(r.vectorCRC(), codes))
 }
 
 func (r sideRow) vectorCRC() uint32 { return binary.LittleEndian.Uint32(r[16:]) }

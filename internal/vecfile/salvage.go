@@ -11,6 +11,7 @@ import (
 
 	"github.com/tarndb/tarn/internal/bitmap"
 	"github.com/tarndb/tarn/internal/codec"
+	"github.com/tarndb/tarn/internal/kernel"
 	"github.com/tarndb/tarn/internal/vfs"
 )
 
@@ -21,26 +22,27 @@ const NoSlot = 1<<32 - 1
 // whatever else in the folder is damaged, cut short or missing, and reports the
 // others. The vector is valid during the call. Codes are not looked at: they can be
 // made anew. Absent are those that nothing was ever written to, as far as the files go.
-// The digest is that of the slots that are whole.
-func Salvage(ctx context.Context, dir vfs.FS, cfg Config, live *bitmap.Set, fn func(Entry) error, report func(slot uint32, absent bool, f Finding)) (digest uint64, err error) {
+// The digest is that of the slots that are whole; mended is what it would be if the
+// checksum of each of their codes were that of the codes made anew.
+func Salvage(ctx context.Context, dir vfs.FS, cfg Config, live *bitmap.Set, fn func(Entry) error, report func(slot uint32, absent bool, f Finding)) (digest, mended uint64, err error) {
 	s := &Store{fs: dir, cfg: cfg, log: slog.New(slog.DiscardHandler), base: codec.CRC(cfg.UUID[:])}
 	if err := s.planAround(live); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	for first, more := live.Next(0); more; {
 		if err := ctx.Err(); err != nil {
-			return 0, err
+			return 0, 0, err
 		}
 		i := s.lay.chunk(first)
 		end := s.lay.first(i) + uint64(s.lay.slots())
-		sum, err := s.salvageChunk(i, live, first, end, fn, report)
-		digest += sum
+		sum, better, err := s.salvageChunk(i, live, first, end, fn, report)
+		digest, mended = digest+sum, mended+better
 		if err != nil || end >= 1<<32 {
-			return digest, err
+			return digest, mended, err
 		}
 		first, more = live.Next(uint32(end))
 	}
-	return digest, nil
+	return digest, mended, nil
 }
 
 // planAround sets the layout that the first whole header of this store tells. A file
@@ -108,13 +110,13 @@ func Owners(dir vfs.FS) (map[[16]byte]int, error) {
 }
 
 // salvageChunk reads the slots of live from first to end (excluded) of a chunk.
-func (s *Store) salvageChunk(i int, live *bitmap.Set, first uint32, end uint64, fn func(Entry) error, report func(uint32, bool, Finding)) (digest uint64, failed error) {
+func (s *Store) salvageChunk(i int, live *bitmap.Set, first uint32, end uint64, fn func(Entry) error, report func(uint32, bool, Finding)) (digest, mended uint64, failed error) {
 	vec, vecErr := s.fs.Open(fileName(vectors, uint32(i)))
 	side, sideErr := s.fs.Open(fileName(sidecar, uint32(i)))
 	if err := errors.Join(vecErr, sideErr); err != nil {
 		report(NoSlot, true, Finding{fileName(vectors, uint32(i)), -1, err.Error()})
 	}
-	rows := [kinds][]byte{vectors: make([]byte, s.lay.stride[vectors]), sidecar: make([]byte, sideSize)}
+	rows := [kinds][]byte{vectors: make([]byte, s.lay.stride[vectors]), codes: make([]byte, s.lay.stride[codes]), sidecar: make([]byte, sideSize)}
 	for slot, ok := first, true; ok && uint64(slot) < end && failed == nil; slot, ok = live.Next(slot + 1) {
 		var problem error
 		absent := false
@@ -134,6 +136,7 @@ func (s *Store) salvageChunk(i int, live *bitmap.Set, first uint32, end uint64, 
 			report(slot, absent, Finding{fileName(vectors, uint32(i)), s.lay.offset(vectors, slot), fmt.Sprintf("slot %d is lost: %v", slot, problem)})
 		} else if v, ok := vfs.Float32s(rows[vectors]); ok {
 			digest += codec.Hash(rows[sidecar])
+			mended += s.mendedHash(e, v[:s.lay.dim], rows[codes])
 			failed = fn(Entry{Slot: slot, ID: e.id(), LSN: e.lsn(), Payload: e.payload(), Vector: v[:s.lay.dim]})
 		}
 		if slot == 1<<32-1 {
@@ -145,5 +148,15 @@ func (s *Store) salvageChunk(i int, live *bitmap.Set, first uint32, end uint64, 
 			_ = f.Close() // only read
 		}
 	}
-	return digest, failed
+	return digest, mended, failed
+}
+
+// mendedHash returns the hash that an entry would have if the checksum of its codes were
+// right. row is memory for them.
+func (s *Store) mendedHash(e sideRow, v []float32, row []byte) uint64 {
+	kernel.EncodeCode(s.lay.metric, v, row)
+	var mended [sideSize]byte
+	copy(mended[:], e)
+	sideRow(mended[:]).setCodes(row)
+	return codec.Hash(mended[:])
 }
