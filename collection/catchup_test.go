@@ -43,7 +43,7 @@ func TestNothingLeavesTheDeltaInARoundThatHoldsIt(t *testing.T) {
 	require.Equal(t, many, c.Len())
 }
 
-func TestOneWorkerOfARebuildPressesWhileWritersWaitAndAllWhenItHasToGainOnThem(t *testing.T) {
+func TestWhoHelpsARebuildComesBehindWhileWritersWaitButNotWhenItHasToGainOnThem(t *testing.T) {
 	c := newTestCollection(t, tempFS(t), Knobs{NoBackground: true, PauseIndexer: true})
 	ranks := func() []rank { return []rank{c.rebuildRank(false), c.rebuildRank(true)} }
 	require.Equal(t, []rank{pressing, pressing}, ranks())
