@@ -196,8 +196,8 @@ func TestD20_ARebuildEndsThoughEveryPointIsReplacedInEachRound(t *testing.T) {
 // new graph's delta holds what is written then: if the old graph's were emptied meanwhile
 // there would be no end to it.
 func TestD20_WhatIsWrittenWhileARebuildEndsFitsTheDelta(t *testing.T) {
-	const smallRest = 256
-	n, limit := smallerUnderRace(1_500), smallerUnderRace(600)
+	const limit, smallRest = 600, 256 // what is written is more than is left to the new graph's delta
+	n := smallerUnderRace(1_500)
 	for _, many := range []int{limit - 50, 4 * limit} {
 		t.Run(fmt.Sprint(many), func(t *testing.T) {
 			hooks := newSteps()

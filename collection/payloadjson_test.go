@@ -58,6 +58,9 @@ func FuzzAPlainPayloadIsEncodedAsEncodingJSONDoes(f *testing.F) {
 }
 
 func TestAPlainPayloadTakesOneAllocation(t *testing.T) {
+	if raceOn {
+		t.Skip("pools forget on purpose under the race detector")
+	}
 	p := Payload{"title": "a passage of a manual page, as many others", "section": int64(8), "words": int64(80), "lang": "en", "rank": 0.25}
 	require.LessOrEqual(t, testing.AllocsPerRun(200, func() {
 		if _, err := encodePayload(p, 1<<20); err != nil {
