@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 )
 
-// plainDepth is how deep appendPlain goes. It is far below maxPayloadDepth.
+// plainDepth is how deep a plainWriter goes. It is far below maxPayloadDepth.
 const plainDepth = 16
 
 // encodePlain returns p as encoding/json would write it, in one allocation, if it

@@ -128,6 +128,9 @@ func mapAtFirst() int {
 	return mapFirst
 }
 
+// growth returns by how much a file grows at a time if size is what it has.
+func growth(size int64) int { return int(min(max(size, minGrowth), maxGrowth)) }
+
 // opener has bbolt open a file of dir itself, not what is called so by now: the
 // folder may have been renamed since it was opened, and another be in its place.
 func opener(dir vfs.FS, name string) func(string, int, fs.FileMode) (*os.File, error) {
@@ -205,7 +208,7 @@ func (b *bolt) update(fn func(writer) error) error {
 		if err != nil {
 			return err
 		}
-		b.db.AllocSize = int(min(max(b.size(), minGrowth), maxGrowth))
+		b.db.AllocSize = growth(b.size())
 		if err := attempt(func() error { return fn(&boltTx{tx: tx}) }); err != nil {
 			return errors.Join(err, tx.Rollback())
 		}

@@ -49,7 +49,7 @@ func (b *bolt) compact() error {
 		if err != nil {
 			return err
 		}
-		dst.AllocSize = int(min(max(b.size()/16, minGrowth), maxGrowth))
+		dst.AllocSize = growth(b.size() / 16)
 		return errors.Join(bbolt.Compact(dst, b.db, compactStep), dst.Close())
 	})
 	if err == nil {

@@ -6,17 +6,10 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/tarndb/tarn/internal/vfs"
 )
 
 func TestCompactKeepsTheRecordsAndGivesPagesBack(t *testing.T) {
-	dir, err := vfs.OS(t.TempDir())
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, dir.Close()) })
-	s, err := Create(dir, "meta.db", []byte("cfg"), [16]byte{1})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	dir, s := onDisk(t)
 	all := map[uint32][]byte{}
 	for slot := range uint32(3_000) {
 		all[slot] = bytes.Repeat([]byte{byte(slot)}, 500)
@@ -55,8 +48,9 @@ func TestCompactKeepsTheRecordsAndGivesPagesBack(t *testing.T) {
 	require.NoError(t, s.Commit(Update{Payloads: map[uint32][]byte{1: []byte("new")}, Config: []byte("cfg2")}))
 	require.NoError(t, s.Close())
 
-	s, err = Open(dir, "meta.db", false)
+	s, err := Open(dir, "meta.db", false)
 	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	cfg, err := s.Config()
 	require.NoError(t, err)
 	require.Equal(t, []byte("cfg2"), cfg)
