@@ -215,7 +215,7 @@ func (s *salvage) slots(ctx context.Context) error {
 	every := true
 	seen, of := int64(0), int64(s.ck.Live.Len())
 	lastWhole, lastAbsent := int64(-1), int64(-1)
-	digest, mended, err := s.eachSlot(ctx, s.ck.Live, func(e vecfile.Entry) error {
+	digest, err := s.eachSlot(ctx, s.ck.Live, func(e vecfile.Entry) error {
 		lastWhole = int64(e.Slot)
 		seen++
 		watch.Tell(ctx, "reading slots", seen, of)
@@ -247,14 +247,17 @@ func (s *salvage) slots(ctx context.Context) error {
 	})
 	// One slot that is damaged makes another sum too. Files of an earlier moment have
 	// all that they have whole, and end before the others.
-	if digest != s.ck.Digest && mended != s.ck.Digest && (every || s.behind > 1 || lastAbsent > lastWhole) {
-		s.mixed = true
+	if err == nil && digest != s.ck.Digest && (every || s.behind > 1 || lastAbsent > lastWhole) {
+		digest, err = s.mendedDigest(ctx)
+		s.mixed = digest != s.ck.Digest
+	}
+	if s.mixed {
 		s.found(slotName, -1, "the live slots are not those that the checkpoint speaks of: the files are of different moments; payloads are not believed to be theirs")
 	}
 	return err
 }
 
-func (s *salvage) eachSlot(ctx context.Context, set *bitmap.Set, fn func(vecfile.Entry) error, report func(uint32, bool, vecfile.Finding)) (digest, mended uint64, err error) {
+func (s *salvage) eachSlot(ctx context.Context, set *bitmap.Set, fn func(vecfile.Entry) error, report func(uint32, bool, vecfile.Finding)) (digest uint64, err error) {
 	dir, err := s.fs.Sub(slotName)
 	if err != nil {
 		for slot := range set.All() {
@@ -263,8 +266,23 @@ func (s *salvage) eachSlot(ctx context.Context, set *bitmap.Set, fn func(vecfile
 			}
 		}
 		s.found(slotName, -1, err.Error())
-		return s.ck.Digest, s.ck.Digest, nil
+		return s.ck.Digest, nil
 	}
 	defer dir.Close() // only read
-	return vecfile.Salvage(ctx, dir, vecfile.Config{Dim: s.config.Dim, Metric: s.config.Metric.kernel(), UUID: s.meta.UUID()}, set, fn, report)
+	return vecfile.Salvage(ctx, dir, s.slotConfig(), set, fn, report)
+}
+
+// mendedDigest is the digest of the live slots if the checksums of their codes, which can
+// be made anew, are not believed.
+func (s *salvage) mendedDigest(ctx context.Context) (uint64, error) {
+	dir, err := s.fs.Sub(slotName)
+	if err != nil {
+		return 0, err
+	}
+	defer dir.Close() // only read
+	return vecfile.MendedDigest(ctx, dir, s.slotConfig(), s.ck.Live)
+}
+
+func (s *salvage) slotConfig() vecfile.Config {
+	return vecfile.Config{Dim: s.config.Dim, Metric: s.config.Metric.kernel(), UUID: s.meta.UUID()}
 }

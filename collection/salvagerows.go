@@ -57,7 +57,7 @@ type chosen struct {
 
 func (s *salvage) choose(ctx context.Context) ([]chosen, error) {
 	var rows []chosen
-	_, _, err := s.eachSlot(ctx, s.whole, func(e vecfile.Entry) error {
+	_, err := s.eachSlot(ctx, s.whole, func(e vecfile.Entry) error {
 		r := chosen{from: e.Slot}
 		r.id, r.lsn = e.ID, e.LSN
 		if e.Payload && e.LSN <= s.stands && !s.mixed {
@@ -154,7 +154,7 @@ func (s *salvage) writeRows(ctx context.Context, rows []chosen) error {
 		return flush()
 	}
 	next := 0
-	_, _, err := s.eachSlot(ctx, s.whole, func(e vecfile.Entry) error {
+	_, err := s.eachSlot(ctx, s.whole, func(e vecfile.Entry) error {
 		if next == len(rows) || rows[next].from != e.Slot || rows[next].vector != nil {
 			return nil // left out
 		}

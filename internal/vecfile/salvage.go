@@ -22,28 +22,59 @@ const NoSlot = 1<<32 - 1
 // whatever else in the folder is damaged, cut short or missing, and reports the
 // others. The vector is valid during the call. Codes are not looked at: they can be
 // made anew. Absent are those that nothing was ever written to, as far as the files go.
-// The digest is that of the slots that are whole; mended is what it would be if the
-// checksum of each of their codes were that of the codes made anew.
-func Salvage(ctx context.Context, dir vfs.FS, cfg Config, live *bitmap.Set, fn func(Entry) error, report func(slot uint32, absent bool, f Finding)) (digest, mended uint64, err error) {
-	s := &Store{fs: dir, cfg: cfg, log: slog.New(slog.DiscardHandler), base: codec.CRC(cfg.UUID[:])}
-	if err := s.planAround(live); err != nil {
-		return 0, 0, err
+// The digest is that of the slots that are whole.
+func Salvage(ctx context.Context, dir vfs.FS, cfg Config, live *bitmap.Set, fn func(Entry) error, report func(slot uint32, absent bool, f Finding)) (digest uint64, err error) {
+	s, err := planned(dir, cfg, live)
+	if err != nil {
+		return 0, err
 	}
+	hash := func(e sideRow, _ []float32) uint64 { return codec.Hash(e) }
+	return s.salvage(ctx, live, hash, fn, report)
+}
+
+// MendedDigest returns what the digest of Salvage would be if the checksum of each slot's
+// codes were that of the codes made anew.
+func MendedDigest(ctx context.Context, dir vfs.FS, cfg Config, live *bitmap.Set) (uint64, error) {
+	s, err := planned(dir, cfg, live)
+	if err != nil {
+		return 0, err
+	}
+	row := make([]byte, s.lay.stride[codes])
+	hash := func(e sideRow, v []float32) uint64 {
+		kernel.EncodeCode(s.lay.metric, v, row)
+		mended := sideRow(bytes.Clone(e))
+		mended.setCodes(row)
+		return codec.Hash(mended)
+	}
+	return s.salvage(ctx, live, hash, func(Entry) error { return nil }, func(uint32, bool, Finding) {})
+}
+
+// planned returns a store of which only the layout is known.
+func planned(dir vfs.FS, cfg Config, live *bitmap.Set) (*Store, error) {
+	s := &Store{fs: dir, cfg: cfg, log: slog.New(slog.DiscardHandler), base: codec.CRC(cfg.UUID[:])}
+	return s, s.planAround(live)
+}
+
+// salvage is Salvage with a hash of each slot for the digest.
+func (s *Store) salvage(ctx context.Context, live *bitmap.Set, hash hasher, fn func(Entry) error, report func(slot uint32, absent bool, f Finding)) (digest uint64, err error) {
 	for first, more := live.Next(0); more; {
 		if err := ctx.Err(); err != nil {
-			return 0, 0, err
+			return 0, err
 		}
 		i := s.lay.chunk(first)
 		end := s.lay.first(i) + uint64(s.lay.slots())
-		sum, better, err := s.salvageChunk(i, live, first, end, fn, report)
-		digest, mended = digest+sum, mended+better
+		sum, err := s.salvageChunk(i, live, first, end, hash, fn, report)
+		digest += sum
 		if err != nil || end >= 1<<32 {
-			return digest, mended, err
+			return digest, err
 		}
 		first, more = live.Next(uint32(end))
 	}
-	return digest, mended, nil
+	return digest, nil
 }
+
+// hasher returns a hash of a slot with its entry and its vector.
+type hasher func(e sideRow, v []float32) uint64
 
 // planAround sets the layout that the first whole header of this store tells. A file
 // of a newer version is nothing to salvage from.
@@ -110,13 +141,13 @@ func Owners(dir vfs.FS) (map[[16]byte]int, error) {
 }
 
 // salvageChunk reads the slots of live from first to end (excluded) of a chunk.
-func (s *Store) salvageChunk(i int, live *bitmap.Set, first uint32, end uint64, fn func(Entry) error, report func(uint32, bool, Finding)) (digest, mended uint64, failed error) {
+func (s *Store) salvageChunk(i int, live *bitmap.Set, first uint32, end uint64, hash hasher, fn func(Entry) error, report func(uint32, bool, Finding)) (digest uint64, failed error) {
 	vec, vecErr := s.fs.Open(fileName(vectors, uint32(i)))
 	side, sideErr := s.fs.Open(fileName(sidecar, uint32(i)))
 	if err := errors.Join(vecErr, sideErr); err != nil {
 		report(NoSlot, true, Finding{fileName(vectors, uint32(i)), -1, err.Error()})
 	}
-	rows := [kinds][]byte{vectors: make([]byte, s.lay.stride[vectors]), codes: make([]byte, s.lay.stride[codes]), sidecar: make([]byte, sideSize)}
+	rows := [kinds][]byte{vectors: make([]byte, s.lay.stride[vectors]), sidecar: make([]byte, sideSize)}
 	for slot, ok := first, true; ok && uint64(slot) < end && failed == nil; slot, ok = live.Next(slot + 1) {
 		var problem error
 		absent := false
@@ -135,9 +166,9 @@ func (s *Store) salvageChunk(i int, live *bitmap.Set, first uint32, end uint64, 
 		if problem != nil {
 			report(slot, absent, Finding{fileName(vectors, uint32(i)), s.lay.offset(vectors, slot), fmt.Sprintf("slot %d is lost: %v", slot, problem)})
 		} else if v, ok := vfs.Float32s(rows[vectors]); ok {
-			digest += codec.Hash(rows[sidecar])
-			mended += s.mendedHash(e, v[:s.lay.dim], rows[codes])
-			failed = fn(Entry{Slot: slot, ID: e.id(), LSN: e.lsn(), Payload: e.payload(), Vector: v[:s.lay.dim]})
+			v = v[:s.lay.dim]
+			digest += hash(e, v)
+			failed = fn(Entry{Slot: slot, ID: e.id(), LSN: e.lsn(), Payload: e.payload(), Vector: v})
 		}
 		if slot == 1<<32-1 {
 			break
@@ -148,15 +179,5 @@ func (s *Store) salvageChunk(i int, live *bitmap.Set, first uint32, end uint64, 
 			_ = f.Close() // only read
 		}
 	}
-	return digest, mended, failed
-}
-
-// mendedHash returns the hash that an entry would have if the checksum of its codes were
-// right. row is memory for them.
-func (s *Store) mendedHash(e sideRow, v []float32, row []byte) uint64 {
-	kernel.EncodeCode(s.lay.metric, v, row)
-	var mended [sideSize]byte
-	copy(mended[:], e)
-	sideRow(mended[:]).setCodes(row)
-	return codec.Hash(mended[:])
+	return digest, failed
 }
