@@ -124,7 +124,9 @@ func (c *Collection) crewDo(parent context.Context, stage string, slots []uint32
 	defer cancel(nil)
 	var next atomic.Int64
 	var wg sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), len(slots)/unit+1) {
+	workers := min(runtime.GOMAXPROCS(0), len(slots)/unit+1)
+	for i := range workers {
+		helps := i >= (workers+1)/2
 		wg.Go(func() {
 			var hold pin
 			c.pins.register(&hold)
@@ -135,7 +137,9 @@ func (c *Collection) crewDo(parent context.Context, stage string, slots []uint32
 					return
 				}
 				watch.Tell(ctx, stage, int64(from), int64(len(slots)))
-				err := guard(func() error { return c.crewUnit(ctx, &hold, slots[from:min(from+unit, len(slots))], do) })
+				err := guard(func() error {
+					return c.crewUnit(ctx, c.rebuildRank(helps), &hold, slots[from:min(from+unit, len(slots))], do)
+				})
 				if err != nil {
 					cancel(err)
 					return
@@ -151,8 +155,20 @@ func (c *Collection) crewDo(parent context.Context, stage string, slots []uint32
 	return nil
 }
 
-func (c *Collection) crewUnit(ctx context.Context, hold *pin, slots []uint32, do func(slot uint32) error) error {
-	if err := shared.acquire(ctx, pressing); err != nil {
+// rebuildRank is how much a worker of a rebuild presses. While writers wait for the
+// indexers of the serving graph, half of the workers press as those do, and what the
+// others, who help, do can wait: else a stream that is faster than the graph would go at
+// half its pace for as long as the rebuild takes. Once the rebuild has to gain on the
+// writers, all press.
+func (c *Collection) rebuildRank(helps bool) rank {
+	if helps && shared.urgent.Load() > 0 && !c.rebuild.pressed.Load() {
+		return leisurely
+	}
+	return pressing
+}
+
+func (c *Collection) crewUnit(ctx context.Context, r rank, hold *pin, slots []uint32, do func(slot uint32) error) error {
+	if err := shared.acquire(ctx, r); err != nil {
 		return err
 	}
 	defer shared.release()

@@ -42,3 +42,16 @@ func TestNothingLeavesTheDeltaInARoundThatHoldsIt(t *testing.T) {
 	require.False(t, c.rebuild.pressed.Load())
 	require.Equal(t, many, c.Len())
 }
+
+func TestWhoHelpsARebuildComesBehindWhileWritersWaitButNotWhenItHasToGainOnThem(t *testing.T) {
+	c := newTestCollection(t, tempFS(t), Knobs{NoBackground: true, PauseIndexer: true})
+	ranks := func() []rank { return []rank{c.rebuildRank(false), c.rebuildRank(true)} }
+	require.Equal(t, []rank{pressing, pressing}, ranks())
+	shared.urge()
+	require.Equal(t, []rank{pressing, leisurely}, ranks(), "a writer waits")
+	c.press(true)
+	require.Equal(t, []rank{pressing, pressing}, ranks(), "the last rounds")
+	c.press(false)
+	shared.calm()
+	require.Equal(t, []rank{pressing, pressing}, ranks())
+}
