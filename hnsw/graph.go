@@ -48,6 +48,8 @@ type Graph struct {
 	levels sync.Mutex // guards uppers, and the entry point's rise
 	uppers uint32     // rows of upper given out
 
+	counting func() // of tests, nil elsewhere: goes on when Save begins to look for hubs
+
 	idle  idle
 	evals atomic.Int64 // distances computed by all walks
 }

@@ -83,6 +83,9 @@ func (h *hubs) lowest() int {
 // among returns those of the slots that are hubs, each layer's being the first of
 // what it returns, and how many they are on layers 1, 2, ...
 func (g *Graph) among(slots *bitmap.Set) (hubs []uint32, counts [maxLevel]uint32) {
+	if g.counting != nil {
+		g.counting()
+	}
 	var by [maxLevel + 1][]uint32
 	nodes := g.nodes.view.Load()
 	for slot := range slots.All() {

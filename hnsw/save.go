@@ -35,7 +35,9 @@ func (g *Graph) Save(w io.Writer, uuid [16]byte) (Saved, error) {
 		}
 	}
 	h := headV1{cfg: g.cfg, held: uint32(held.Len())}
-	hubs, counts := g.among(held) // before their rows are counted: another may become one
+	// Before their rows are counted: one that becomes a hub between the two would have rows
+	// beyond those that are written, and whoever loads the snapshot gives them out again.
+	hubs, counts := g.among(held)
 	if held.Len() > 0 {
 		h.entry = uint64(level)<<32 | uint64(slot+1)
 		h.slots = last(held) + 1

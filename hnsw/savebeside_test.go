@@ -103,6 +103,57 @@ func TestASnapshotHoldsNothingThatHangsFromAnInsertUnderWay(t *testing.T) {
 	}
 }
 
+// TestTwoSlotsOfASnapshotShareNoUpperRow has slots become hubs as Save looks for hubs, which
+// makes them hubs of the snapshot, and as it writes, which does not. Neither may have rows
+// that the snapshot does not count.
+func TestTwoSlotsOfASnapshotShareNoUpperRow(t *testing.T) {
+	const n = 1_000
+	base := clustered(35, 2*n, 10)
+	x := newIndex(t, Config{Dim: 10}, base[:n], 1)
+	promote := func(slots ...uint32) {
+		w := x.g.acquire()
+		defer x.g.release(w)
+		for _, slot := range slots {
+			_, _, err := w.choose(ctx, x.g, slot, 0)
+			require.NoError(t, err)
+			require.NoError(t, x.g.promote(ctx, w, slot))
+		}
+	}
+	var low []uint32 // slots without upper rows
+	for slot := uint32(n - 1); len(low) < 6; slot-- {
+		if x.g.nodes.row(slot)[nodeUpper] == 0 {
+			low = append(low, slot)
+		}
+	}
+	x.g.counting = func() { promote(low[:3]...) }
+	out := &interrupted{during: func() { promote(low[3:]...) }}
+	saved, err := x.g.Save(out, [16]byte{1})
+	require.NoError(t, err)
+	_, err = x.AddAll(ctx, base[n:], 1)
+	require.NoError(t, err)
+
+	g, err := Load(out.Bytes(), [16]byte{1}, saved.CRC, x.g.cfg, x.rows)
+	require.NoError(t, err)
+	for i, slot := range low {
+		require.NotZero(t, x.g.nodes.row(slot)[nodeUpper])
+		require.Equal(t, i < 3, g.nodes.row(slot)[nodeUpper] != 0, "slot %d", slot)
+	}
+	for slot := uint32(n); slot < 2*n; slot++ {
+		require.NoError(t, g.Insert(ctx, slot))
+	}
+	owner := map[uint32]uint32{}
+	for slot := range g.in.All() {
+		first := g.nodes.row(slot)[nodeUpper]
+		for row := first; first != 0 && row < first+uint32(max(1, g.cfg.level(slot))); row++ {
+			require.LessOrEqual(t, row, g.uppers)
+			other, taken := owner[row]
+			require.False(t, taken, "slots %d and %d have row %d", other, slot, row)
+			owner[row] = slot
+		}
+	}
+	require.Len(t, owner, int(g.uppers), "none is lost either")
+}
+
 // TestASnapshotThatFailsLeavesAnchorsFree fails, and panics, as its first block is written.
 func TestASnapshotThatFailsLeavesAnchorsFree(t *testing.T) {
 	x := newIndex(t, Config{Dim: 10}, clustered(34, 300, 10), 1)
