@@ -51,7 +51,6 @@ func (s *Store) load(c *chunk, n int, sizes map[string]vfs.Entry) error {
 				s.lay.first(int(f.chunk))+uint64(n)-1, e.Size, need))
 		}
 		f.size = e.Size
-		s.disk.Add(e.Size)
 		if err := s.attach(f); err != nil {
 			return err
 		}

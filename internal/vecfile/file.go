@@ -85,7 +85,6 @@ func (s *Store) allocate(f *slotFile, need int64) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", f.name, err)
 	}
-	s.disk.Add(target - f.size)
 	f.size, f.backed = target, target
 	return nil
 }
@@ -157,7 +156,6 @@ func (s *Store) begin(f *slotFile, h vfs.File) error {
 		return fmt.Errorf("%s: header: %w", f.name, err)
 	}
 	f.size, f.backed = size, size
-	s.disk.Add(size)
 	return nil
 }
 
@@ -192,6 +190,5 @@ func (s *Store) adopt(f *slotFile) (bool, error) {
 	s.retain(f, h)
 	s.newFiles = true // its entry in the folder may never have been synced
 	f.size, f.dirty = e.Size, true
-	s.disk.Add(e.Size)
 	return true, nil
 }

@@ -30,6 +30,17 @@ func disk(t testing.TB) vfs.FS {
 	return dir
 }
 
+// onDisk returns the size of all files of a folder.
+func onDisk(t testing.TB, dir vfs.FS) (size int64) {
+	t.Helper()
+	entries, err := dir.List(".")
+	require.NoError(t, err)
+	for _, e := range entries {
+		size += e.Size
+	}
+	return size
+}
+
 func open(t testing.TB, dir vfs.FS, cfg Config, slots uint32) *Store {
 	t.Helper()
 	s, err := Open(dir, cfg, slots)

@@ -61,7 +61,6 @@ func (s *Store) retire(c *chunk) error {
 			errs = append(errs, f.handle.Close())
 			f.handle = nil
 		}
-		s.disk.Add(-f.size)
 		if f.mapping != nil {
 			errs = append(errs, vfs.Blank(f.mapping))
 			s.retired = append(s.retired, f.mapping)

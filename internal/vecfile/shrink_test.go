@@ -16,10 +16,8 @@ func TestI2_ShrinkRemovesChunksAndLeavesTheirMemoryReadable(t *testing.T) {
 		require.NoError(t, s.Write([]Entry{{Slot: slot, ID: 1, LSN: 1, Vector: []float32{x, x, x}}}))
 	}
 	old := s.Vectors()
-	before := s.Bytes()
 	require.NoError(t, s.Shrink(5))
 	require.Equal(t, uint32(8), s.Reserved())
-	require.Less(t, s.Bytes(), before)
 	entries, err := dir.List(".")
 	require.NoError(t, err)
 	require.Len(t, entries, 2*3)

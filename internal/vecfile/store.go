@@ -40,7 +40,6 @@ type Store struct {
 	sides    atomic.Pointer[[][]byte] // sidecar rows by chunk
 	reserved atomic.Uint32            // slots below it have files and memory (I3)
 	checked  bitmap.Set               // slots whose checksums were seen right, or that this process wrote
-	disk     atomic.Int64             // bytes of all files
 
 	syncing sync.Mutex // one Sync at a time; taken before mu
 	toSync  []*slotFile
@@ -159,9 +158,6 @@ func (s *Store) Vectors() *kernel.Rows { return s.vecs.Load() }
 
 // Reserved returns the number of slots that Write accepts: those below it.
 func (s *Store) Reserved() uint32 { return s.reserved.Load() }
-
-// Bytes returns the size of all files.
-func (s *Store) Bytes() int64 { return s.disk.Load() }
 
 // side returns the sidecar entry of a slot below Reserved.
 func (s *Store) side(slot uint32) sideRow {

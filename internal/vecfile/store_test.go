@@ -20,11 +20,11 @@ func TestWhatIsWrittenIsReadBackAfterReopening(t *testing.T) {
 			want := fill(t, s, 0, 150, 1)
 			requireHolds(t, s, want)
 			require.NoError(t, s.Sync())
-			bytes := s.Bytes()
 			require.NoError(t, s.Close())
+			bytes := onDisk(t, dir)
 			s = open(t, dir, config(), 150)
 			requireHolds(t, s, want)
-			require.Equal(t, bytes, s.Bytes())
+			require.Equal(t, bytes, onDisk(t, dir))
 			more := fill(t, s, 150, 300, 2)
 			requireHolds(t, s, append(want, more...))
 		})
@@ -103,9 +103,10 @@ func TestASmallCollectionIsSmallOnDisk(t *testing.T) {
 	if wholeFiles {
 		t.Skip("files are made whole")
 	}
-	s := open(t, disk(t), Config{Dim: 384, UUID: testUUID}, 0)
+	dir := disk(t)
+	s := open(t, dir, Config{Dim: 384, UUID: testUUID}, 0)
 	fill(t, s, 0, 5, 1)
-	require.LessOrEqual(t, s.Bytes(), int64(64<<10))
+	require.LessOrEqual(t, onDisk(t, dir), int64(64<<10))
 }
 
 func TestManyChunksNeedFewDescriptors(t *testing.T) {
