@@ -8,24 +8,31 @@ import (
 	"time"
 )
 
-// start begins the background work.
+// start begins the background work. What a large store puts off until it is open is done
+// one after another: the first search is to find a processor.
 func (c *Collection) start() {
+	var first []func()
 	if c.ids.all == nil {
 		hold := new(pin) // what the checkpoint calls live is not written again meanwhile
 		hold.hold(&c.clock)
 		c.pins.register(hold)
-		c.workers.Go(func() {
+		first = append(first, func() {
 			defer c.pins.unregister(hold)
 			c.buildIndex()
 		})
 	}
 	if file := c.check.named; file.large() {
-		c.workers.Go(func() { c.checkLoaded(file) })
+		first = append(first, func() { c.checkLoaded(file) })
 	}
+	c.workers.Go(func() {
+		for _, do := range first {
+			do()
+		}
+		c.warmLoop()
+	})
 	c.fields.declare(c.config.Fields)
 	c.workers.Go(c.buildLoop)
 	c.startIndexers()
-	c.workers.Go(c.warmLoop)
 	if !c.opts.Knobs.NoBackground {
 		c.maintain.kick()
 		c.workers.Go(c.maintainLoop)
