@@ -60,6 +60,39 @@ func TestASlotThatTheCountsOfABackupLeaveNoRoomForIsRefused(t *testing.T) {
 	}
 }
 
+// A dead row is where a graph leads over it. Without the graph it would be a slot that
+// nothing reaches, and that a restore began with.
+func TestADeadRowIsRestoredOnlyBesideTheGraphThatLeadsOverIt(t *testing.T) {
+	far := uint32(4 * defaultCompactBytes / (kernel.VectorStride(4) + kernel.CodeStride(4)))
+	for what, tc := range map[string]struct{ slots, want uint32 }{
+		"slots are kept":     {8, 7},
+		"rows get new slots": {far, 2},
+	} {
+		t.Run(what, func(t *testing.T) {
+			in := slotsSaid(t, tc.slots, 3, 1, 4, 6)
+			m := archived{lsn: 9, slots: tc.slots, rows: 3, live: 2}
+			in.blocks[1] = m.encode()
+			putRowHead(in.blocks[2], 2, &archiveRow{id: 102, lsn: 1, slot: 6})
+			disk := vfs.NewMem()
+			r, err := Restore(t.Context(), disk, in, [16]byte{2})
+			require.NoError(t, err)
+			require.Equal(t, 2, r.Live)
+			c, err := Open(Options{Name: "test", FS: disk, MaxPayload: 64 << 10, MaxK: 100, Knobs: Knobs{PauseIndexer: true, NoBackground: true}})
+			require.NoError(t, err)
+			require.Equal(t, tc.want, c.slots.next)
+			_, err = c.Get(t.Context(), 102)
+			require.ErrorIs(t, err, ErrNotFound)
+			for _, id := range []uint64{100, 101} {
+				_, err := c.Get(t.Context(), id)
+				require.NoError(t, err)
+			}
+			_, err = Verify(t.Context(), c, func(f Finding) { t.Errorf("%v", f) })
+			require.NoError(t, err)
+			require.NoError(t, c.Close())
+		})
+	}
+}
+
 func TestSlotsWithoutRowsAreKeptAsLongAsTheBackupAccountsForThem(t *testing.T) {
 	row := uint64(kernel.VectorStride(4) + kernel.CodeStride(4))
 	gaps := uint32(defaultCompactBytes / row)
