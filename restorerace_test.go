@@ -118,6 +118,15 @@ func TestARestoreThatHasEndedIsNotEmptiedByASecond(t *testing.T) {
 	require.ErrorIs(t, <-ended, tarn.ErrCorrupt)
 }
 
+// An empty folder of that name, which a rename would replace, has come meanwhile.
+func TestARestoreReplacesNoFolderThatCameWhileItRan(t *testing.T) {
+	data, dir := everyBlock(t), t.TempDir()
+	disk := hooked(t, dir, vfs.OpLock, func() { require.NoError(t, vfsMkdir(dir, "copy")) })
+	require.ErrorIs(t, tarn.RestoreInjected(ctx, disk, "copy", bytes.NewReader(data)), tarn.ErrExists)
+	require.DirExists(t, filepath.Join(dir, "copy"))
+	require.NoDirExists(t, filepath.Join(dir, "copy.restoring"))
+}
+
 func vfsMkdir(dir, name string) error {
 	disk, err := vfs.OS(dir)
 	if err != nil {

@@ -2,6 +2,7 @@ package collection
 
 import (
 	"context"
+	"io/fs"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -73,10 +74,17 @@ func TestADeadRowIsRestoredOnlyBesideTheGraphThatLeadsOverIt(t *testing.T) {
 			m := archived{lsn: 9, slots: tc.slots, rows: 3, live: 2}
 			in.blocks[1] = m.encode()
 			putRowHead(in.blocks[2], 2, &archiveRow{id: 102, lsn: 1, slot: 6})
+			if tc.slots == far { // a graph comes too, and knows the old slots
+				m.graphBytes = 4
+				in.kinds = append([]uint8{blockConfig, blockGraph}, in.kinds[1:]...)
+				in.blocks = append([][]byte{in.blocks[0], []byte("none"), m.encode()}, in.blocks[2:]...)
+			}
 			disk := vfs.NewMem()
 			r, err := Restore(t.Context(), disk, in, [16]byte{2})
 			require.NoError(t, err)
 			require.Equal(t, 2, r.Live)
+			_, err = disk.Stat(snapshotPrefix + "1" + snapshotSuffix)
+			require.ErrorIs(t, err, fs.ErrNotExist)
 			c, err := Open(Options{Name: "test", FS: disk, MaxPayload: 64 << 10, MaxK: 100, Knobs: Knobs{PauseIndexer: true, NoBackground: true}})
 			require.NoError(t, err)
 			require.Equal(t, tc.want, c.slots.next)
