@@ -46,9 +46,11 @@
 //
 // # Goroutines
 //
-// Indexers, the checkpointer and the interval syncer belong to the collection and
-// end in Close or Drop; the drain of a stream belongs to the stream, which does so
-// too. A large batch has two of its own, one for half of its slots and one for its
+// Indexers, the checkpointer, the interval syncer, the maintainer, and who builds
+// indexes, checks a loaded graph and copies codes belong to the collection and end
+// in Close or Drop at the latest; the drain of a stream belongs to the stream, which
+// does so too. Workers of a rebuild and of a batch of searches end before the call
+// does. A large batch has two of its own, one for half of its slots and one for its
 // fsync, which end before the call does; of a stream's batch the latter, before the
 // batch is settled.
 //
