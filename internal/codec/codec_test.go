@@ -24,7 +24,7 @@ func TestACursorReadsWhatWasWrittenAndThenSticks(t *testing.T) {
 	require.EqualValues(t, 8, c.U16())
 	require.EqualValues(t, 9, c.U32())
 	require.EqualValues(t, 10, c.U64())
-	require.EqualValues(t, 1.5, c.F32())
+	require.EqualValues(t, 0x3fc00000, c.U32())
 	require.EqualValues(t, 300, c.Uvarint())
 	require.Equal(t, "rest", string(c.Rest()))
 	require.NoError(t, c.Err())

@@ -3,7 +3,6 @@ package codec
 import (
 	"encoding/binary"
 	"fmt"
-	"math"
 )
 
 // Cursor reads little-endian values from a slice. Its first error sticks: later
@@ -61,9 +60,6 @@ func (c *Cursor) U64() uint64 {
 	}
 	return 0
 }
-
-// F32 returns the next 4 bytes as a float32.
-func (c *Cursor) F32() float32 { return math.Float32frombits(c.U32()) }
 
 // Uvarint returns the next unsigned varint.
 func (c *Cursor) Uvarint() uint64 {

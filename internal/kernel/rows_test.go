@@ -36,6 +36,4 @@ func TestFetchingARowThatIsNotThereDoesNothing(t *testing.T) {
 	rows := NewRows(64, 1).With(make([]byte, 128))
 	PrefetchRow(rows, 1, 1)
 	PrefetchRow(rows, 2, 1)
-	x := uint32(1)
-	Prefetch(&x, 2)
 }

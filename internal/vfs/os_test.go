@@ -181,11 +181,11 @@ func TestViewsRefuseWhatIsNotAligned(t *testing.T) {
 	b := make([]byte, 16)
 	_, ok := Uint32s(b[1:13])
 	require.False(t, ok)
-	_, ok = Uint64s(b[:12])
+	_, ok = Uint32s(b[:14])
 	require.False(t, ok)
-	w, ok := Uint64s(b)
+	w, ok := Uint32s(b)
 	require.True(t, ok)
-	require.Len(t, w, 2)
+	require.Len(t, w, 4)
 }
 
 func TestWriteZerosGrowsTheFileOnly(t *testing.T) {

@@ -6,13 +6,10 @@ import "unsafe"
 // is false if b is not aligned to 4 bytes or not made of whole words.
 func Uint32s(b []byte) (words []uint32, ok bool) { return view[uint32](b) }
 
-// Uint64s returns b as 64-bit words of the host's byte order, without a copy.
-func Uint64s(b []byte) (words []uint64, ok bool) { return view[uint64](b) }
-
 // Float32s returns b as float32 of the host's byte order, without a copy.
 func Float32s(b []byte) (values []float32, ok bool) { return view[float32](b) }
 
-func view[T uint32 | uint64 | float32](b []byte) ([]T, bool) {
+func view[T uint32 | float32](b []byte) ([]T, bool) {
 	var zero T
 	size := int(unsafe.Sizeof(zero))
 	if len(b)%size != 0 {
