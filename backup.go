@@ -188,7 +188,7 @@ func mustNotExist(parent vfs.FS, name string) error {
 	_, err := parent.Stat(name)
 	switch {
 	case err == nil:
-		return ErrExists
+		return fmt.Errorf("%w: give a path at which nothing is, not even an empty folder", ErrExists)
 	case isNotExist(err):
 		return nil
 	}

@@ -186,7 +186,9 @@ func TestTheGraphComesAlong(t *testing.T) {
 func TestRestoreTakesOnlyANewPath(t *testing.T) {
 	_, db, path := newCollection(t, tarn.CollectionConfig{Dim: 4}, nil)
 	data := backup(t, db)
-	require.ErrorIs(t, tarn.Restore(ctx, path, bytes.NewReader(data)), tarn.ErrExists)
+	err := tarn.Restore(ctx, path, bytes.NewReader(data))
+	require.ErrorIs(t, err, tarn.ErrExists)
+	require.ErrorContains(t, err, "give a path at which nothing is")
 	file := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
 	require.ErrorIs(t, tarn.Restore(ctx, file, bytes.NewReader(data)), tarn.ErrExists)

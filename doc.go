@@ -25,6 +25,15 @@
 //   - Bounded: memory, log and delta have limits; at the limit writers wait, or
 //     TrySend says ErrBufferFull.
 //
+// # Where the methods are
+//
+// What a collection and a stream can do is declared in package collection, under the
+// names that this package gives on:
+//
+//	go doc github.com/tarndb/tarn/collection Collection
+//	go doc github.com/tarndb/tarn/collection Stream
+//	go doc github.com/tarndb/tarn/collection Collection.Upsert
+//
 // # Concurrency
 //
 // Every method may be called from any goroutine. Slices and maps that go in are

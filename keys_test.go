@@ -212,6 +212,9 @@ func TestKeysAreOneTo1024BytesOfUTF8(t *testing.T) {
 			var named *tarn.InvalidPointError
 			require.ErrorAs(t, err, &named)
 			require.Equal(t, bad, named.Key)
+			if bad == "" {
+				require.ErrorContains(t, err, "it has an ID and no Key, but this collection names points by Key")
+			}
 		})
 		_, err := n.c.GetKey(ctx, bad)
 		require.ErrorIs(t, err, tarn.ErrInvalidArgument)

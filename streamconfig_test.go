@@ -73,6 +73,7 @@ func TestE06_ABadStreamingConfigNamesEveryBadField(t *testing.T) {
 		for _, field := range []string{"BufferSize", "BatchSize", "FlushInterval"} {
 			require.ErrorContains(t, err, field)
 		}
+		require.ErrorContains(t, err, "at most 1h0m0s")
 	}
 	_, err := c.EnableStreaming(ctx, tarn.StreamingConfig{BatchSize: -1})
 	require.ErrorContains(t, err, "BatchSize")

@@ -51,14 +51,16 @@ func (s StreamingConfig) Validate() error { return invalidConfig(s.problems("").
 
 func (s StreamingConfig) problems(prefix string) []error {
 	var errs []error
-	check := func(name string, v, top int64, unit string) {
+	check := func(name string, v, top int) {
 		if v < 0 || v > top {
-			errs = append(errs, fmt.Errorf("%s%s is %d%s: it must be 1 to %d%s, or 0 for the default", prefix, name, v, unit, top, unit))
+			errs = append(errs, fmt.Errorf("%s%s is %d: it must be 1 to %d, or 0 for the default", prefix, name, v, top))
 		}
 	}
-	check("BufferSize", int64(s.BufferSize), streaming.MaxBufferSize, "")
-	check("BatchSize", int64(s.BatchSize), streaming.MaxBatchSize, "")
-	check("FlushInterval", int64(s.FlushInterval), int64(streaming.MaxFlushInterval), " ns")
+	check("BufferSize", s.BufferSize, streaming.MaxBufferSize)
+	check("BatchSize", s.BatchSize, streaming.MaxBatchSize)
+	if d := s.FlushInterval; d < 0 || d > streaming.MaxFlushInterval {
+		errs = append(errs, fmt.Errorf("%sFlushInterval is %v: it must be above 0 and at most %v, or 0 for the default", prefix, d, streaming.MaxFlushInterval))
+	}
 	return errs
 }
 

@@ -168,6 +168,8 @@ var keySeed = maphash.MakeSeed()
 // nameOf returns what an operation on p is known by until it is resolved.
 func (c *Collection) nameOf(p *Point) (id uint64, key string, err error) {
 	switch {
+	case c.byKey() && p.Key == "" && p.ID != 0:
+		return 0, "", fmt.Errorf("%w: it has an ID and no Key, but this collection names points by Key", ErrInvalidPoint)
 	case c.byKey():
 		if err := checkKey(p.Key); err != nil {
 			return 0, "", fmt.Errorf("%w: %w", ErrInvalidPoint, err)

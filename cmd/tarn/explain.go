@@ -18,11 +18,11 @@ var advice = []struct {
 	{tarn.ErrExists, "choose a folder that does not hold it yet, or remove the old one"},
 	{tarn.ErrNoSpace, "the disk is full; what was acknowledged is safe, make room and try again"},
 	{tarn.ErrCorrupt, "a file is damaged or is not a store's; nothing was changed. tarn verify DIR says what, tarn repair DIR salvages what is whole"},
-	{tarn.ErrNotFound, "look at the name; tarn stats DIR lists what a store holds"},
+	{tarn.ErrNotFound, "look at the name; tarn stats DIR lists the collections of a store, tarn scroll DIR COLLECTION the points of one"},
 	{tarn.ErrDimension, "tarn stats DIR tells the dimension of each collection"},
 	{tarn.ErrVersion, "the store was written by a newer tarn; use that one"},
 	{tarn.ErrFailed, "the disk failed while writing; open the store again to see what is there"},
-	{fs.ErrPermission, "this user may not write there"},
+	{fs.ErrPermission, "this user may not read or write there"},
 }
 
 // noBackupError: what restore was given is no whole backup.

@@ -25,7 +25,7 @@ func ingestCommand() *cli.Command {
 		Description: "Each line of FILE is one object (- or nothing: standard input; .gz is unpacked):\n\n" +
 			"   {\"id\": 7, \"vector\": [0.1, 0.2, 0.3], \"payload\": {\"title\": \"a small lake\"}}\n" +
 			"   {\"id\": 7, \"delete\": true}\n\n" +
-			"\"key\" stands for \"id\" where strings name the points.\n\n" +
+			"\"key\" stands for \"id\" where strings name the points (--keys string, when the collection is made).\n\n" +
 			"The number of the last line is stored in the same record as its points, under the source's name. After a\n" +
 			"crash, an interrupt or a kill, --resume goes on behind it: nothing is written twice, nothing is left out.\n" +
 			"Lines that cannot be stored go to the side file with their number and the reason, and stop nothing.\n" +
@@ -35,6 +35,7 @@ func ingestCommand() *cli.Command {
 		Flags: []cli.Flag{
 			&cli.IntFlag{Name: "dim", Usage: "make the collection, if need be, for `N` dimensions"},
 			&cli.StringFlag{Name: "metric", Usage: "with --dim: `METRIC` is cosine, l2 or dot", Value: "cosine"},
+			&cli.StringFlag{Name: "keys", Usage: "with --dim: `TYPE` is uint64 or string", Value: "uint64"},
 			&cli.BoolFlag{Name: "resume", Usage: "go on behind the last line that is stored"},
 			&cli.StringFlag{Name: "source", Usage: "keep the place under `NAME`; default: FILE's path, or stdin"},
 			&cli.StringFlag{Name: "bad", Usage: "write bad lines to `FILE`; default: FILE.bad, or stdin.bad"},
@@ -126,7 +127,7 @@ func ingestInto(ctx context.Context, cmd *cli.Command, db *tarn.DB, name string)
 	if !cmd.IsSet("dim") {
 		c, err := db.Collection(name)
 		if errors.Is(err, tarn.ErrNotFound) {
-			err = fmt.Errorf("%w; --dim N --metric METRIC creates it", err)
+			err = fmt.Errorf("%w; --dim N makes it, --metric and --keys say how", err)
 		}
 		return c, err
 	}
@@ -134,8 +135,12 @@ func ingestInto(ctx context.Context, cmd *cli.Command, db *tarn.DB, name string)
 	if err != nil {
 		return nil, err
 	}
+	keys, ok := map[string]tarn.KeyKind{"uint64": tarn.Uint64Keys, "string": tarn.StringKeys}[cmd.String("keys")]
+	if !ok {
+		return nil, usageError(fmt.Sprintf("--keys is uint64 or string, not %q", cmd.String("keys")))
+	}
 	s := tarn.DefaultStreamingConfig()
-	return db.EnsureCollection(ctx, name, tarn.CollectionConfig{Dim: cmd.Int("dim"), Metric: metric, Streaming: &s})
+	return db.EnsureCollection(ctx, name, tarn.CollectionConfig{Dim: cmd.Int("dim"), Metric: metric, Keys: keys, Streaming: &s})
 }
 
 // metricFlag returns what --metric says.

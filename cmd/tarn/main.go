@@ -63,8 +63,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		Commands:              commands(),
 		Suggest:               true,
 		EnableShellCompletion: true,
-		OnUsageError: func(_ context.Context, _ *cli.Command, err error, _ bool) error {
-			return usageError(err.Error())
+		OnUsageError: func(_ context.Context, c *cli.Command, err error, _ bool) error {
+			return usageError(fmt.Sprintf("%v; %s --help says more", err, c.FullName()))
 		},
 		CommandNotFound: func(_ context.Context, _ *cli.Command, name string) {
 			unknown = true

@@ -115,7 +115,7 @@ func (r *request) vectorIn(ctx context.Context, file string) (query []float32, e
 		err = errors.New("a number is missing")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: it must be a JSON array of numbers, .f32, %s: %w", file, strings.Join(vecio.Formats, ", "), err)
+		return nil, fmt.Errorf("%s: it must be a JSON array of numbers; for another format give --format f32, %s: %w", file, strings.Join(vecio.Formats, ", "), err)
 	}
 	for _, x := range numbers {
 		query = append(query, *x)

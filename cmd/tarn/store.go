@@ -15,8 +15,7 @@ import (
 )
 
 // storeCommand is a command on a store: DIR, then COLLECTION if it works on one,
-// which may be left out where there is only one, then as many arguments as extra
-// names.
+// then as many arguments as extra names.
 type storeCommand struct {
 	name, usage, text string
 	collection        bool

@@ -11,11 +11,13 @@
 // consumer asks for what follows Position. What is delivered again all the same is
 // skipped by the store.
 //
+//	cd examples/nats
 //	go run . -dir data -messages 20000      kill it, and run it again
 //
 // The server is started by the program, so that nothing has to be installed; with one
 // of your own only the connection changes. The publisher stands in for whatever fills
 // the stream.
 //
-// It is a module of its own: who imports the library does not download a broker.
+// It is a module of its own: who imports the library does not download a broker,
+// which asks for Go 1.26 besides.
 package main
