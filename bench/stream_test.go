@@ -255,7 +255,9 @@ func askForNewest(b *testing.B, c *tarn.Collection, ps []tarn.Point, acknowledge
 }
 
 // logAlone appends and syncs records of so many of ps one after another, as a stream
-// with nothing else to do would, and returns points a second.
+// with nothing else to do would, and returns points a second. A record has the bytes that
+// a stream would give it: of each point its vector, where it lies, and what goes before
+// and after it.
 func logAlone(b *testing.B, ps []tarn.Point, perRecord int) float64 {
 	b.Helper()
 	dir, err := vfs.CreateOS(filepath.Join(b.TempDir(), "log", fmt.Sprint(perRecord)))
@@ -266,17 +268,23 @@ func logAlone(b *testing.B, ps []tarn.Point, perRecord int) float64 {
 	l, _, err := wal.Open(dir, o, 0, nil)
 	require.NoError(b, err)
 	defer func() { require.NoError(b, l.Close()) }()
-	buf := make([]byte, 0, 8<<20)
-	for i := range cap(buf) {
-		buf = append(buf, byte(i*7))
-	}
-	size := 24 + 4*len(ps[0].Vector)
+	rest := make([]byte, 24, 124)
 	if ps[0].Payload != nil {
-		size += 100
+		rest = rest[:cap(rest)]
+	}
+	var records [][][]byte
+	for chunk := range slices.Chunk(ps, perRecord) {
+		var parts [][]byte
+		for i := range chunk {
+			raw, ok := vfs.Bytes(chunk[i].Vector)
+			require.True(b, ok)
+			parts = append(parts, rest, raw)
+		}
+		records = append(records, parts)
 	}
 	start := time.Now()
-	for range slices.Chunk(ps, perRecord) {
-		lsn, err := l.Append(1, buf[:perRecord*size])
+	for _, parts := range records {
+		lsn, err := l.Append(1, parts...)
 		require.NoError(b, errors.Join(err, l.Sync(lsn)))
 	}
 	return perSecond(len(ps), start)

@@ -53,7 +53,7 @@ var errRequest = errors.New("bad request")
 
 func readPoint(w http.ResponseWriter, r *http.Request) (p tarn.Point, err error) {
 	if p.ID, err = strconv.ParseUint(r.PathValue("id"), 10, 64); err != nil {
-		return p, fmt.Errorf("%w: %w", errRequest, err)
+		return p, fmt.Errorf("%w: the id in the path must be a number from 0 to 2^64-1, not %q", errRequest, r.PathValue("id"))
 	}
 	var body struct {
 		Vector  []float32    `json:"vector"`

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"testing/iotest"
 
@@ -98,6 +99,7 @@ func TestI2_ACutAnywhereIsSeen(t *testing.T) {
 	for n := range data {
 		_, err := unpack(bytes.NewReader(data[:n]))
 		require.ErrorIs(t, err, codec.ErrCorrupt, "%d of %d bytes", n, len(data))
+		require.Equal(t, n < codec.HeaderSize, strings.Contains(err.Error(), "the header alone has"), err)
 	}
 	_, err := unpack(bytes.NewReader(append(bytes.Clone(data), 0)))
 	require.ErrorIs(t, err, codec.ErrCorrupt)

@@ -32,7 +32,9 @@ type readerBuf struct{ stored, data []byte }
 func NewReader(r io.Reader) (*Reader, error) {
 	a := &Reader{r: r}
 	var b [codec.HeaderSize]byte
-	if err := a.read(b[:]); err != nil {
+	if err := a.read(b[:]); errors.Is(err, codec.ErrCorrupt) {
+		return nil, fmt.Errorf("archive: %w: it has %d bytes, the header alone has %d", codec.ErrCorrupt, a.off, codec.HeaderSize)
+	} else if err != nil {
 		return nil, err
 	}
 	h, err := codec.ParseHeader(b[:], magic, version)
