@@ -21,7 +21,7 @@ var sections = []string{"graph", "databases", "databases-generated", "streams", 
 const preface = `# Results
 
 What was measured, each part with its command, machine, date and seeds. The machines are shared: read ratios, not absolutes;
-differences under a quarter are ties. Everything anew, from a fresh clone with Go 1.25 and Python 3 (about an hour and a half):
+differences under a quarter are ties. Everything anew, from a fresh clone with Go 1.25 and Python 3 (45 minutes on the two processors below):
 
     cd bench/peers && TARN_DATA=folder go run . all
 
