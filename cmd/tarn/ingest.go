@@ -28,6 +28,7 @@ func ingestCommand() *cli.Command {
 			"\"key\" stands for \"id\" where strings name the points (--keys string, when the collection is made).\n\n" +
 			"The number of the last line is stored in the same record as its points, under the source's name. After a\n" +
 			"crash, an interrupt or a kill, --resume goes on behind it: nothing is written twice, nothing is left out.\n" +
+			"Another file, or other lines of standard input, are another source: --source gives it a name.\n" +
 			"Lines that cannot be stored go to the side file with their number and the reason, and stop nothing.\n" +
 			"Streaming is switched on if the collection has none, and stays on.\n\n" +
 			"Exit status: 0 every line is stored and durable; 3 every line but those in the side file; 1 it ended early,\n" +
@@ -122,7 +123,8 @@ func ingestOptions(cmd *cli.Command, file string) (ingest.Options, error) {
 	return o, nil
 }
 
-// ingestInto returns the collection, which --dim creates.
+// ingestInto returns the collection, which --dim creates. What no flag says is as in
+// the collection that is there.
 func ingestInto(ctx context.Context, cmd *cli.Command, db *tarn.DB, name string) (*tarn.Collection, error) {
 	if !cmd.IsSet("dim") {
 		c, err := db.Collection(name)
@@ -138,6 +140,14 @@ func ingestInto(ctx context.Context, cmd *cli.Command, db *tarn.DB, name string)
 	keys, ok := map[string]tarn.KeyKind{"uint64": tarn.Uint64Keys, "string": tarn.StringKeys}[cmd.String("keys")]
 	if !ok {
 		return nil, usageError(fmt.Sprintf("--keys is uint64 or string, not %q", cmd.String("keys")))
+	}
+	if have, err := db.Collection(name); err == nil {
+		if !cmd.IsSet("metric") {
+			metric = have.Config().Metric
+		}
+		if !cmd.IsSet("keys") {
+			keys = have.Config().Keys
+		}
 	}
 	s := tarn.DefaultStreamingConfig()
 	return db.EnsureCollection(ctx, name, tarn.CollectionConfig{Dim: cmd.Int("dim"), Metric: metric, Keys: keys, Streaming: &s})
