@@ -132,7 +132,7 @@ func BenchmarkStreamBurst(b *testing.B) {
 // average, and BatchSize points each.
 func benchBurst(b *testing.B, s *data.Set, ps []tarn.Point, producers int, searcher bool) {
 	var all []rates
-	var indexed []float64
+	var inGraph []float64
 	for b.Loop() {
 		for round := range burstRounds {
 			c, end := openCollection(b, s, tarn.CollectionConfig{Streaming: &tarn.StreamingConfig{}})
@@ -140,7 +140,7 @@ func benchBurst(b *testing.B, s *data.Set, ps []tarn.Point, producers int, searc
 			r, points := sendBurst(b, c, ps, producers, searcher)
 			if round == burstRounds-1 {
 				emptied(b, c)
-				indexed = append(indexed, perSecond(len(ps), start))
+				inGraph = append(inGraph, perSecond(len(ps), start))
 			}
 			end()
 			r.log, r.logBatches = logAlone(b, ps, points), logAlone(b, ps, tarn.DefaultStreamingConfig().BatchSize)
@@ -156,7 +156,7 @@ func benchBurst(b *testing.B, s *data.Set, ps []tarn.Point, producers int, searc
 	}
 	b.ReportMetric(mid(func(r rates) float64 { return r.accepted }), "accepted/s")
 	b.ReportMetric(mid(func(r rates) float64 { return r.durable }), "durable/s")
-	b.ReportMetric(median(indexed), "indexed/s")
+	b.ReportMetric(median(inGraph), "indexed/s")
 	b.ReportMetric(mid(func(r rates) float64 { return r.log }), "log/s")
 	b.ReportMetric(mid(func(r rates) float64 { return r.durable / r.log }), "durable/log")
 	b.ReportMetric(mid(func(r rates) float64 { return r.durable / r.logBatches }), "durable/log-of-batches")

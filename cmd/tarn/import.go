@@ -22,7 +22,9 @@ func importCommand() *cli.Command {
 	return &cli.Command{
 		Name: "import", Usage: "stream vectors of other programs' files into a collection", ArgsUsage: "DIR COLLECTION FILE",
 		Description: "Reads .ndjson, .npy, .fvecs, .bvecs, .fbin, .u8bin, .i8bin, .f16bin, and the graphs that coder/hnsw saves\n" +
-			"(--format hnsw); each may be .gz. A collection that is not there is made, but for .ndjson: tarn ingest --dim N makes that. Row i becomes the point --first-id + i; nodes of a graph keep their keys, which --keys says the type of (int, string, uint64, int64, uint32, int32).\n" +
+			"(--format hnsw); each may be .gz. A collection that is not there is made, but for .ndjson: tarn ingest --dim N\n" +
+			"makes that. Row i becomes the point --first-id + i; nodes of a graph keep their keys, which --keys says the\n" +
+			"type of (int, string, uint64, int64, uint32, int32).\n" +
 			"The place in FILE is stored with the points: run again after an interrupt, it goes on where it was. Rows\n" +
 			"that can be no points are left out, counted and told.\n\n" +
 			"Exit status: 0 every row is stored and durable; 3 every row but those told; 1 it ended early.",
@@ -122,9 +124,8 @@ func sourceName(cmd *cli.Command, file string) (string, error) {
 	return filepath.Abs(file)
 }
 
-// ingestMakes is what an error says where NDJSON has no collection to go to: its
-// lines do not say of what dimension, metric and names it would be.
-const ingestMakes = "tarn ingest --dim N makes it, --metric and --keys say how"
+// ingestMakes is what an error says where NDJSON has no collection to go to.
+const ingestMakes = "tarn ingest " + dimMakes
 
 // importLines is ingest, which goes on where it was.
 func importLines(ctx context.Context, cmd *cli.Command, args []string) (err error) {

@@ -123,13 +123,17 @@ func ingestOptions(cmd *cli.Command, file string) (ingest.Options, error) {
 	return o, nil
 }
 
+// dimMakes is what an error says where there is no collection: lines do not say of what
+// dimension, metric and names it would be.
+const dimMakes = "--dim N makes it, --metric and --keys say how"
+
 // ingestInto returns the collection, which --dim creates. What no flag says is as in
 // the collection that is there.
 func ingestInto(ctx context.Context, cmd *cli.Command, db *tarn.DB, name string) (*tarn.Collection, error) {
 	if !cmd.IsSet("dim") {
 		c, err := db.Collection(name)
 		if errors.Is(err, tarn.ErrNotFound) {
-			err = fmt.Errorf("%w; --dim N makes it, --metric and --keys say how", err)
+			err = fmt.Errorf("%w; %s", err, dimMakes)
 		}
 		return c, err
 	}
@@ -137,9 +141,9 @@ func ingestInto(ctx context.Context, cmd *cli.Command, db *tarn.DB, name string)
 	if err != nil {
 		return nil, err
 	}
-	keys, ok := map[string]tarn.KeyKind{"uint64": tarn.Uint64Keys, "string": tarn.StringKeys}[cmd.String("keys")]
-	if !ok {
-		return nil, usageError(fmt.Sprintf("--keys is uint64 or string, not %q", cmd.String("keys")))
+	keys, err := keysFlag(cmd)
+	if err != nil {
+		return nil, err
 	}
 	if have, err := db.Collection(name); err == nil {
 		if !cmd.IsSet("metric") {
@@ -160,6 +164,15 @@ func metricFlag(cmd *cli.Command) (tarn.Metric, error) {
 		return 0, usageError(fmt.Sprintf("--metric is cosine, l2 or dot, not %q", cmd.String("metric")))
 	}
 	return metric, nil
+}
+
+// keysFlag returns what --keys says of a collection.
+func keysFlag(cmd *cli.Command) (tarn.KeyKind, error) {
+	keys, ok := map[string]tarn.KeyKind{"uint64": tarn.Uint64Keys, "string": tarn.StringKeys}[cmd.String("keys")]
+	if !ok {
+		return 0, usageError(fmt.Sprintf("--keys is uint64 or string, not %q", cmd.String("keys")))
+	}
+	return keys, nil
 }
 
 func printSummary(cmd *cli.Command, s ingest.Summary) error {
