@@ -143,7 +143,7 @@ func (c *contender) kill() {
 }
 
 // pin keeps all threads of the process on one processor; those that it starts later
-// inherit that.
+// inherit that. Go's runtime is told by the search (driver.go).
 func (c *contender) pin() error {
 	var set unix.CPUSet
 	set.Set(0)

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"time"
 
@@ -171,7 +172,12 @@ func (d *driver) insert(t task) (r reply, err error) {
 	return r, nil
 }
 
+// search runs on the one processor that the process was pinned to. A program of Go that
+// is started on one does with one thread at a time; this one was started on more, and
+// unless it is told, its background shares that processor with the search by the
+// system's time slices, of milliseconds each.
 func (d *driver) search(ef int) (r reply, err error) {
+	runtime.GOMAXPROCS(1)
 	if _, err := d.store.search(d.queries[0], neighbours, ef); err != nil { // so that the change to this beam is not counted
 		return r, err
 	}

@@ -23,7 +23,7 @@ class Store:
 
     def search(self, query, ef):
         self.index.expansion_search = ef
-        return self.index.search(query, K).keys
+        return self.index.search(query, K, threads=1).keys
 
     def has(self, i):
         return i in self.index
