@@ -12,6 +12,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/tarndb/tarn"
+	"github.com/tarndb/tarn/bench/internal/await"
 	"github.com/tarndb/tarn/bench/internal/data"
 )
 
@@ -80,21 +81,18 @@ func fill(b *testing.B, c *tarn.Collection, s *data.Set) {
 	indexed(b, c)
 }
 
-// indexed waits until nothing more leaves the delta, where a few points may stay that no
-// search of the graph finds, and the audit that follows is done, which is when the
-// graph computes no more distances of its own.
+// indexed waits until all is indexed and audited.
 func indexed(b *testing.B, c *tarn.Collection) {
 	b.Helper()
-	limit := time.Now().Add(10 * time.Minute)
-	for idle, last := 0, [2]int64{-1}; idle < 10; time.Sleep(5 * time.Millisecond) {
-		s := c.Stats()
-		now := [2]int64{int64(s.InDelta), s.GraphDistances}
-		require.True(b, time.Now().Before(limit), "the indexers do not come to an end: %d points in the delta", s.InDelta)
-		if idle++; now != last {
-			idle, last = 0, now
-		}
-	}
-	require.Less(b, c.Stats().InDelta, 1+c.Len()/1000)
+	require.NoError(b, await.Idle(ctx, c))
+}
+
+// emptied waits until nothing more leaves the delta, and returns since when.
+func emptied(b *testing.B, c *tarn.Collection) time.Time {
+	b.Helper()
+	at, err := await.Indexed(ctx, c)
+	require.NoError(b, err)
+	return at
 }
 
 // spread collects durations and reports their quantiles.

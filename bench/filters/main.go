@@ -70,7 +70,7 @@ func measure(ctx context.Context, set, dir string, only bool) ([]*cell, error) {
 	if err := build(ctx, x, dir); err != nil || only {
 		return nil, err
 	}
-	w, err := openWays(dir)
+	w, err := openWays(ctx, dir)
 	defer w.close()
 	if err != nil {
 		return nil, err

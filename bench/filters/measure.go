@@ -25,7 +25,7 @@ var beams = []int{16, 32, 64, 128, 256}
 // way each.
 type ways struct{ chosen, walk, hops *tarn.Collection }
 
-func openWays(dir string) (w ways, err error) {
+func openWays(ctx context.Context, dir string) (w ways, err error) {
 	for _, o := range []struct {
 		c **tarn.Collection
 		k collection.Knobs
@@ -34,7 +34,7 @@ func openWays(dir string) (w ways, err error) {
 		{&w.walk, collection.Knobs{NoFilterScan: true, PlainShare: -1}},
 		{&w.hops, collection.Knobs{NoFilterScan: true, PlainShare: 2}},
 	} {
-		if *o.c, err = open(dir, o.k); err != nil {
+		if *o.c, err = open(ctx, dir, o.k); err != nil {
 			return w, err
 		}
 	}

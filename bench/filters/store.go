@@ -8,9 +8,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"time"
 
 	"github.com/tarndb/tarn"
+	"github.com/tarndb/tarn/bench/internal/await"
 	"github.com/tarndb/tarn/bench/internal/data"
 	"github.com/tarndb/tarn/collection"
 	"github.com/tarndb/tarn/internal/vfs"
@@ -132,26 +132,11 @@ func fill(ctx context.Context, db *tarn.DB, x *subject) error {
 			return err
 		}
 	}
-	return settle(c)
-}
-
-// settle waits until a collection does nothing in the background.
-func settle(c *tarn.Collection) error {
-	limit := time.Now().Add(10 * time.Minute)
-	for idle, last := 0, int64(-1); idle < 10; time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(limit) {
-			return fmt.Errorf("the store does not become idle: %+v", c.Stats())
-		}
-		s := c.Stats()
-		if idle++; s.InDelta > 0 || s.FieldsBuilding > 0 || s.GraphDistances != last {
-			idle, last = 0, s.GraphDistances
-		}
-	}
-	return nil
+	return await.Idle(ctx, c)
 }
 
 // open opens the store of a set read-only, its searches under a filter going one way.
-func open(dir string, k collection.Knobs) (*tarn.Collection, error) {
+func open(ctx context.Context, dir string, k collection.Knobs) (*tarn.Collection, error) {
 	fs, err := vfs.OS(filepath.Join(dir, "collections", name))
 	if err != nil {
 		return nil, err
@@ -162,5 +147,5 @@ func open(dir string, k collection.Knobs) (*tarn.Collection, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c, settle(c)
+	return c, await.Idle(ctx, c)
 }

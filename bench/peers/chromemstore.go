@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"strconv"
+	"time"
 
 	"github.com/philippgille/chromem-go"
 )
@@ -41,7 +42,7 @@ func (s *chromemStore) insert(first int, rows [][]float32, _ bool) error {
 	return s.c.AddDocuments(context.Background(), docs, runtime.NumCPU())
 }
 
-func (s *chromemStore) finish() error { return nil }
+func (s *chromemStore) finish() (time.Duration, error) { return 0, nil }
 
 func (s *chromemStore) search(q []float32, k, _ int) ([]uint32, error) {
 	found, err := s.c.QueryEmbedding(context.Background(), q, k, nil, nil)

@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"time"
 
 	coder "github.com/coder/hnsw"
 )
@@ -31,7 +32,7 @@ func (s *coderStore) insert(first int, rows [][]float32, _ bool) error {
 	return nil
 }
 
-func (s *coderStore) finish() error { return s.g.Save() }
+func (s *coderStore) finish() (time.Duration, error) { return 0, s.g.Save() }
 
 func (s *coderStore) search(q []float32, k, ef int) ([]uint32, error) {
 	s.g.EfSearch = ef

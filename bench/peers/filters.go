@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/tarndb/tarn"
+	"github.com/tarndb/tarn/bench/internal/await"
 	"github.com/tarndb/tarn/bench/internal/data"
 	"github.com/tarndb/tarn/internal/kernel"
 )
@@ -195,7 +196,7 @@ func (s *filteredStores) openTarn(path string, all []tarn.Payload) error {
 	}
 	s.tarn.db = db
 	if s.tarn.c, err = db.Collection("bench"); err == nil {
-		s.tarn.settle()
+		err = await.Idle(context.Background(), s.tarn.c)
 	}
 	return err
 }
@@ -224,7 +225,7 @@ func fillFiltered(path string, all []tarn.Payload) error {
 		err = c.Upsert(ctx, points...)
 	}
 	if err == nil {
-		(&server{c: c}).settle()
+		err = await.Idle(ctx, c)
 	}
 	return errors.Join(err, db.Close())
 }

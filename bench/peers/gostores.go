@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"time"
 
 	"github.com/tarndb/tarn"
 )
@@ -14,7 +15,7 @@ import (
 type goStore interface {
 	open(path string, dim int, payloads bool) error // payloads: whether points carry one
 	insert(first int, rows [][]float32, durable bool) error
-	finish() error
+	finish() (over time.Duration, err error) // over: what it took after all was done, to be sure of that
 	search(q []float32, k, ef int) ([]uint32, error)
 	has(id int) bool
 	close() error

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/tarndb/tarn"
+	"github.com/tarndb/tarn/bench/internal/await"
 	"github.com/tarndb/tarn/bench/internal/data"
 	"github.com/tarndb/tarn/hnsw"
 )
@@ -95,7 +96,9 @@ func (s *server) load() (said, error) {
 	if s.c, err = s.db.Collection("bench"); err != nil {
 		return said{}, err
 	}
-	s.settle()
+	if err := await.Idle(context.Background(), s.c); err != nil {
+		return said{}, err
+	}
 	_, err = s.search(ask{Ef: 64, Times: 1})
 	return said{Anonymous: anonymous() - before}, err
 }
@@ -122,18 +125,10 @@ func (s *server) fill() error {
 			return err
 		}
 	}
-	s.settle()
-	return s.c.Checkpoint(context.Background())
-}
-
-// settle waits until the store does nothing in the background.
-func (s *server) settle() {
-	for idle, last := 0, int64(-1); idle < 10; time.Sleep(10 * time.Millisecond) {
-		st := s.c.Stats()
-		if idle++; st.InDelta > 0 || st.GraphDistances != last {
-			idle, last = 0, st.GraphDistances
-		}
+	if err := await.Idle(context.Background(), s.c); err != nil {
+		return err
 	}
+	return s.c.Checkpoint(context.Background())
 }
 
 // build builds a graph in memory, as the others do.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/tarndb/tarn"
+	"github.com/tarndb/tarn/bench/internal/await"
 )
 
 // tarnStore writes through Upsert, or through a stream of which insert waits for
@@ -52,16 +53,14 @@ func (s *tarnStore) insert(first int, rows [][]float32, durable bool) error {
 }
 
 // finish waits for the graph, which the store does by itself.
-func (s *tarnStore) finish() error {
+func (s *tarnStore) finish() (over time.Duration, err error) {
 	if s.streams {
 		if err := s.stream.Flush(context.Background()); err != nil {
-			return err
+			return 0, err
 		}
 	}
-	for s.c.Stats().InDelta > 0 {
-		time.Sleep(time.Millisecond)
-	}
-	return nil
+	indexed, err := await.Indexed(context.Background(), s.c)
+	return time.Since(indexed), err
 }
 
 func (s *tarnStore) search(q []float32, k, ef int) ([]uint32, error) {

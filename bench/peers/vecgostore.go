@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"os"
+	"time"
 
 	"github.com/hupe1980/vecgo"
 	"github.com/hupe1980/vecgo/metadata"
@@ -45,7 +46,7 @@ func (s *vecgoStore) insert(first int, rows [][]float32, durable bool) error {
 	return err
 }
 
-func (s *vecgoStore) finish() error { return s.db.Commit(context.Background()) }
+func (s *vecgoStore) finish() (time.Duration, error) { return 0, s.db.Commit(context.Background()) }
 
 func (s *vecgoStore) search(q []float32, k, ef int) ([]uint32, error) {
 	found, err := s.db.Search(context.Background(), q, k, vecgo.WithoutData(), vecgo.WithRefineFactor(float32(ef)/float32(k)))

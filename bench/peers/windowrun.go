@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/tarndb/tarn"
+	"github.com/tarndb/tarn/bench/internal/await"
 )
 
 // tarnWindow is Tarn under the window: a collection, durable writes, and the graph
@@ -43,15 +44,11 @@ func (w *tarnWindow) insert(from, to int) (float64, error) {
 	if err == nil && w.rebuilds && from > 0 && from%w.b.Rows == 0 {
 		err = w.c.Rebuild(context.Background(), tarn.IndexConfig{})
 	}
-	w.indexed()
-	return time.Since(start).Seconds(), err
-}
-
-// indexed waits until the graph holds everything.
-func (w *tarnWindow) indexed() {
-	for w.c.Stats().InDelta > 0 {
-		time.Sleep(time.Millisecond)
+	if err != nil {
+		return 0, err
 	}
+	indexed, err := await.Indexed(context.Background(), w.c)
+	return indexed.Sub(start).Seconds(), err
 }
 
 func (w *tarnWindow) remove(from, to int) (float64, error) {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tarndb/tarn"
+	"github.com/tarndb/tarn/bench/internal/await"
 	"github.com/tarndb/tarn/bench/internal/data"
 )
 
@@ -95,10 +96,11 @@ func (l life) stream(ctx context.Context, c *tarn.Collection, rows [][]float32, 
 		return err
 	}
 	f.DurablePS = float64(len(rows)) / time.Since(start).Seconds()
-	for c.Stats().InDelta > 0 {
-		time.Sleep(10 * time.Millisecond)
+	indexed, err := await.Indexed(ctx, c)
+	if err != nil {
+		return err
 	}
-	f.IndexedPS = float64(len(rows)) / time.Since(start).Seconds()
+	f.IndexedPS = float64(len(rows)) / indexed.Sub(start).Seconds()
 	f.InsertUS = (processorUS() - busy) / float64(len(rows))
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/tarndb/tarn"
+	"github.com/tarndb/tarn/bench/internal/await"
 	"github.com/tarndb/tarn/bench/internal/data"
 )
 
@@ -83,7 +84,7 @@ func record(ctx context.Context, points int, machine string) (rec *recording, er
 	if err := r.write(ctx, points/2); err != nil {
 		return nil, err
 	}
-	if err := r.emptied(ctx); err != nil {
+	if _, err := await.Indexed(ctx, r.c); err != nil {
 		return nil, err
 	}
 	r.begin = time.Now()
@@ -105,7 +106,7 @@ func (r *run) live(ctx context.Context, points int) error {
 	if err := r.write(ctx, points/4); err != nil {
 		return err
 	}
-	if err := r.emptied(ctx); err != nil {
+	if _, err := await.Indexed(ctx, r.c); err != nil {
 		return err
 	}
 	quiet()
@@ -152,17 +153,6 @@ func (r *run) write(ctx context.Context, n int) error {
 		r.mu.Lock()
 		r.acked += len(batch)
 		r.mu.Unlock()
-	}
-	return nil
-}
-
-func (r *run) emptied(ctx context.Context) error {
-	for r.c.Stats().InDelta > 0 {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(5 * time.Millisecond):
-		}
 	}
 	return nil
 }
