@@ -4,7 +4,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -49,8 +48,7 @@ func BenchmarkStreamSustained(b *testing.B) {
 			v    []float64
 			name string
 		}{{stream, "durable/s"}, {graph, "graph/s"}, {ratio, "stream/graph"}, {even, "last/first-tenth"}, {beside, "last-tenth-beside-rebuild"}, {rebuilds, "rebuilds"}} {
-			slices.Sort(m.v)
-			b.ReportMetric(m.v[len(m.v)/2], m.name)
+			b.ReportMetric(median(m.v), m.name)
 		}
 	})
 }
