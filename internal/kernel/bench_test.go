@@ -85,11 +85,13 @@ func BenchmarkSet(b *testing.B) {
 			active = t
 			name := fmt.Sprintf("dim=%d/%v", dim, t)
 			var q Query
-			b.Run("encode/"+name, func(b *testing.B) {
-				for b.Loop() {
-					EncodeCode(Cosine, vec, row)
-				}
-			})
+			for _, m := range []Metric{L2, Cosine} {
+				b.Run(fmt.Sprintf("encode-%v/%s", m, name), func(b *testing.B) {
+					for b.Loop() {
+						EncodeCode(m, vec, row)
+					}
+				})
+			}
 			b.Run("set/"+name, func(b *testing.B) {
 				for b.Loop() {
 					q.Set(Cosine, vec)

@@ -34,6 +34,9 @@
 //	neon     bytes widened (SMULL, SADALP)         NEON               arm64
 //	neondot  16 at once (SDOT)                     NEON               arm64 with dot products
 //
+// Vectors are encoded in AVX2 by avx2, in AVX-512 by avx512 and vnni, and one by
+// one by the others.
+//
 // A call resolves its slots to addresses, asks for the first rows, and computes
 // four rows at a time while later ones arrive in the second-level cache.
 // The assembly of amd64 is written by the program in gen (go generate).

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 	"slices"
+	"sync/atomic"
 	"unsafe"
 )
 
@@ -43,8 +44,35 @@ const (
 func EncodeCode(m Metric, vec []float32, dst []byte) {
 	sum, squares := sums(vec)
 	inv := scaleOf(m, squares)
-	encodeRow(vec, inv, sum*inv, squares, dst)
+	residuals := takeSpare()
+	*residuals = encodeRow(vec, inv, sum*inv, squares, dst, *residuals)
+	keepSpare(residuals)
 	noDirection(inv, dst)
+}
+
+// spares are the residuals of EncodeCode between calls. A sync.Pool forgets some
+// under the race detector, where writes are held to allocate nothing too.
+var spares [8]atomic.Pointer[[]float32]
+
+func takeSpare() *[]float32 {
+	for i := range spares {
+		if spares[i].Load() == nil {
+			continue
+		}
+		if s := spares[i].Swap(nil); s != nil {
+			return s
+		}
+	}
+	return new([]float32)
+}
+
+// keepSpare leaves s to the collector if there are as many already.
+func keepSpare(s *[]float32) {
+	for i := range spares {
+		if spares[i].CompareAndSwap(nil, s) {
+			return
+		}
+	}
 }
 
 // noDirection makes the row of the zero vector one at a right angle to all others,
@@ -56,27 +84,30 @@ func noDirection(inv float64, row []byte) {
 }
 
 // encodeRow writes the code row of vec times inv, whose components add up to
-// sum; squares is the squared norm of the vector as given.
-func encodeRow(vec []float32, inv, sum, squares float64, dst []byte) {
+// sum; norm2 is the squared norm of the vector as given. It returns the residuals,
+// in the memory of scratch if that is large enough.
+func encodeRow(vec []float32, inv, sum, norm2 float64, dst []byte, scratch []float32) []float32 {
+	residuals := slices.Grow(scratch[:0], len(vec))[:len(vec)]
 	dst = dst[:CodeStride(len(vec))]
 	h := header{
-		norm: float32(math.Sqrt(squares)),
+		norm: float32(math.Sqrt(norm2)),
 		mean: float32(sum / float64(len(vec))),
 	}
-	lo, hi, rr := spread(vec, inv, h.mean)
+	lo, hi, rr := spread(residuals, vec, inv, h.mean)
 	h.rnorm = float32(math.Sqrt(rr) * upward)
 	h.scale = float32((float64(hi) - float64(lo)) / float64(levels(len(vec))))
 	if h.scale < minScale {
 		h.scale = 0
 	}
 	codes := dst[headerSize:]
-	missed := quantise(vec, inv, lo, &h, codes[:len(vec)])
+	squares, missed := quantise(residuals, lo, &h, codes[:len(vec)])
+	h.rr = float32(float64(h.scale) * float64(h.scale) * squares)
 	h.resid = float32(math.Sqrt(missed) * upward)
-	h.rr = float32(float64(h.scale) * float64(h.scale) * float64(codeSquares(codes[:len(vec)], h.zero, h.sum)))
 	for i := len(vec); i < len(codes); i++ {
 		codes[i] = padCode
 	}
 	h.put(dst)
+	return residuals
 }
 
 // scaleOf returns what components are multiplied by before they are coded: for
@@ -124,41 +155,49 @@ func residual(x float32, inv float64, mean float32) float32 {
 	return float32(float32(float64(x)*inv) - mean)
 }
 
-// spread returns the smallest and the largest residual and their sum of squares.
-func spread(v []float32, inv float64, mean float32) (lo, hi float32, rr float64) {
+// spread writes the residuals of v, and returns the smallest and the largest and
+// their sum of squares.
+func spread(residuals, v []float32, inv float64, mean float32) (lo, hi float32, rr float64) {
 	var q [lanes]float64
-	r := residual(v[0], inv, mean)
-	least, most := [lanes]float32{r, r, r, r, r, r, r, r}, [lanes]float32{r, r, r, r, r, r, r, r}
-	for i := spreadBlocks(v, inv, mean, &least, &most, &q); i < len(v); i++ {
+	lo, hi, n := spreadBlocks(residuals, v, inv, mean, &q)
+	for i := n; i < len(v); i++ {
 		r := residual(v[i], inv, mean)
-		least[i%lanes], most[i%lanes] = min(least[i%lanes], r), max(most[i%lanes], r)
+		residuals[i] = r
+		lo, hi = min(lo, r), max(hi, r)
 		q[i%lanes] += float64(r) * float64(r)
 	}
-	return slices.Min(least[:]), slices.Max(most[:]), fold(&q)
+	return lo, hi, fold(&q)
 }
 
-// quantise writes the codes and the header's zero and sum, and returns the
-// squared norm of what the codes miss.
-func quantise(v []float32, inv float64, lo float32, h *header, codes []byte) float64 {
+// quantise writes the codes of residuals and the header's zero and sum. It returns
+// the sum of the squares of codes less zero, and the squared norm of what the codes
+// miss.
+//
+// All products of float64 are exact, so assembly may fuse them. That of miss is: a
+// residual that is half a step or more is a multiple of a quarter of the last bit of
+// the step, as is then miss, which is about half a step at most, hence of 26 bits.
+func quantise(residuals []float32, lo float32, h *header, codes []byte) (squares, missed float64) {
 	step := float32(0)
 	if h.scale > 0 {
 		step = 1 / h.scale
 	}
 	h.zero = minCode - roundCode(lo*step)
 	var sum [lanes]int32
-	var q [lanes]float64
-	for i := quantiseBlocks(v, inv, h, step, codes, &sum, &q); i < len(v); i++ {
-		r := residual(v[i], inv, h.mean)
+	var k, q [lanes]float64
+	for i := quantiseBlocks(residuals, h, step, codes, &sum, &k, &q); i < len(residuals); i++ {
+		r := residuals[i]
 		c := min(max(roundCode(r*step)+h.zero, minCode), maxCode)
 		codes[i] = byte(c)
 		sum[i%lanes] += c
-		miss := float64(r) - float64(h.scale)*float64(c-h.zero)
+		steps := float64(c - h.zero)
+		k[i%lanes] += steps * steps
+		miss := float64(r) - float64(h.scale)*steps
 		q[i%lanes] += float64(miss * miss)
 	}
 	for _, s := range sum {
 		h.sum += s
 	}
-	return fold(&q)
+	return fold(&k), fold(&q)
 }
 
 // roundCode rounds x, of magnitude below 2²¹, to the nearest integer, ties to even.
@@ -171,32 +210,4 @@ func alignedBytes(n int) []byte {
 	b := make([]byte, n+63)
 	off := int(-uintptr(unsafe.Pointer(unsafe.SliceData(b))) & 63)
 	return b[off : off+n : off+n]
-}
-
-// squareOf has the square of each code.
-var squareOf = func() (t [256]uint16) {
-	for i := range t {
-		c := int(int8(i))
-		t[i] = uint16(c * c)
-	}
-	return t
-}()
-
-// codeSquares returns the sum of the squares of codes less zero; sum is that of the
-// codes.
-func codeSquares(codes []byte, zero, sum int32) int64 {
-	n, z := int64(len(codes)), int64(zero)
-	squares, done := squareBlocks(codes)
-	codes = codes[done:]
-	s0, s1 := uint64(squares), uint64(0)
-	for len(codes) >= 8 {
-		c := codes[:8:8]
-		s0 += uint64(squareOf[c[0]]) + uint64(squareOf[c[1]]) + uint64(squareOf[c[2]]) + uint64(squareOf[c[3]])
-		s1 += uint64(squareOf[c[4]]) + uint64(squareOf[c[5]]) + uint64(squareOf[c[6]]) + uint64(squareOf[c[7]])
-		codes = codes[8:]
-	}
-	for _, c := range codes {
-		s0 += uint64(squareOf[c])
-	}
-	return int64(s0+s1) - 2*z*int64(sum) + n*z*z
 }

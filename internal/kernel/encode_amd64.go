@@ -1,27 +1,38 @@
 package kernel
 
-import "unsafe"
+import (
+	"math"
+	"unsafe"
+)
 
-// The loops of EncodeCode and Set in AVX2, for every assembly tier. Each does
-// n > 0 components, a multiple of lanes, as the Go loops do them; what is left
-// is done in Go, which goes on from the same lanes.
+// The loops of EncodeCode and Set, which do n > 0 components as the Go loops do
+// them. Those in AVX2 hold the lanes of float64 in two registers, and n is a
+// multiple of lanes: what is left is done in Go, which goes on from the same lanes.
+// Those in AVX-512 hold them in one, and do any n.
 
 //go:noescape
 func sumsAVX2(v *float32, n int, sum, squares *[lanes]float64)
 
 //go:noescape
+func sumsAVX512(v *float32, n int, sum, squares *[lanes]float64)
+
+//go:noescape
 func normaliseAVX2(dst, v *float32, n int, inv float64)
 
 //go:noescape
-func spreadAVX2(v *float32, n int, inv float64, mean float32, lo, hi *[lanes]float32, squares *[lanes]float64)
+func normaliseAVX512(dst, v *float32, n int, inv float64)
 
 //go:noescape
-func quantiseAVX2(codes *byte, v *float32, n int, inv float64, mean, step, scale float32, zero int32, sum *[lanes]int32, squares *[lanes]float64)
+func spreadAVX2(residuals, v *float32, n int, inv float64, mean float32, squares *[lanes]float64) (lo, hi float32)
 
-// squaresAVX2 does n > 0 codes, a multiple of squareBlock.
-//
 //go:noescape
-func squaresAVX2(codes *byte, n int, sum *[lanes]int32)
+func spreadAVX512(residuals, v *float32, n int, inv float64, mean float32, squares *[lanes]float64) (lo, hi float32)
+
+//go:noescape
+func quantiseAVX2(codes *byte, residuals *float32, n int, step, scale float32, zero int32, sum *[lanes]int32, squares, misses *[lanes]float64)
+
+//go:noescape
+func quantiseAVX512(codes *byte, residuals *float32, n int, step, scale float32, zero int32, sum *[lanes]int32, squares, misses *[lanes]float64)
 
 // packBytes and packWords make unsigned codes of n > 0 signed ones, a multiple
 // of 32.
@@ -34,66 +45,63 @@ func packWords(dst, src *byte, n int)
 
 // blocks returns how many of n components the assembly does.
 func blocks(n int) int {
-	if active == tierGo {
+	switch active {
+	case tierGo:
 		return 0
+	case tierAVX2:
+		return n &^ (lanes - 1)
 	}
-	return n &^ (lanes - 1)
+	return n
 }
 
 func sumBlocks(v []float32, sum, squares *[lanes]float64) int {
 	n := blocks(len(v))
-	if n > 0 {
+	switch {
+	case n == 0:
+	case active == tierAVX2:
 		sumsAVX2(unsafe.SliceData(v), n, sum, squares)
+	default:
+		sumsAVX512(unsafe.SliceData(v), n, sum, squares)
 	}
 	return n
 }
 
 func normaliseBlocks(dst, v []float32, inv float64) int {
 	n := blocks(len(v))
-	if n > 0 {
+	switch {
+	case n == 0:
+	case active == tierAVX2:
 		normaliseAVX2(unsafe.SliceData(dst), unsafe.SliceData(v), n, inv)
+	default:
+		normaliseAVX512(unsafe.SliceData(dst), unsafe.SliceData(v), n, inv)
 	}
 	return n
 }
 
-func spreadBlocks(v []float32, inv float64, mean float32, lo, hi *[lanes]float32, squares *[lanes]float64) int {
-	n := blocks(len(v))
-	if n > 0 {
-		spreadAVX2(unsafe.SliceData(v), n, inv, mean, lo, hi, squares)
+func spreadBlocks(residuals, v []float32, inv float64, mean float32, squares *[lanes]float64) (lo, hi float32, n int) {
+	n = blocks(len(v))
+	switch {
+	case n == 0:
+		lo, hi = math.MaxFloat32, -math.MaxFloat32
+	case active == tierAVX2:
+		lo, hi = spreadAVX2(unsafe.SliceData(residuals), unsafe.SliceData(v), n, inv, mean, squares)
+	default:
+		lo, hi = spreadAVX512(unsafe.SliceData(residuals), unsafe.SliceData(v), n, inv, mean, squares)
 	}
-	return n
+	return lo, hi, n
 }
 
-func quantiseBlocks(v []float32, inv float64, h *header, step float32, codes []byte, sum *[lanes]int32, squares *[lanes]float64) int {
-	n := blocks(len(v))
-	if n > 0 {
-		quantiseAVX2(unsafe.SliceData(codes), unsafe.SliceData(v), n, inv, h.mean, step, h.scale, h.zero, sum, squares)
+func quantiseBlocks(residuals []float32, h *header, step float32, codes []byte, sum *[lanes]int32, squares, misses *[lanes]float64) int {
+	n := blocks(len(residuals))
+	r, c := unsafe.SliceData(residuals), unsafe.SliceData(codes)
+	switch {
+	case n == 0:
+	case active == tierAVX2:
+		quantiseAVX2(c, r, n, step, h.scale, h.zero, sum, squares, misses)
+	default:
+		quantiseAVX512(c, r, n, step, h.scale, h.zero, sum, squares, misses)
 	}
 	return n
-}
-
-const (
-	squareBlock = 32
-	squareMost  = 1 << 19 // codes whose squares do not overflow the lanes
-)
-
-// squareBlocks adds the squares of codes and returns how many it did.
-func squareBlocks(codes []byte) (sum int64, done int) {
-	if active == tierGo {
-		return 0, 0
-	}
-	for {
-		n := min(len(codes)-done, squareMost) &^ (squareBlock - 1)
-		if n == 0 {
-			return sum, done
-		}
-		var l [lanes]int32
-		squaresAVX2(&codes[done], n, &l)
-		for _, s := range l {
-			sum += int64(s)
-		}
-		done += n
-	}
 }
 
 // packCode writes the query form of a code row: unsigned codes, zeros for

@@ -57,68 +57,20 @@ round:
 	VZEROUPPER
 	RET
 
-// func spreadAVX2(v *float32, n int, inv float64, mean float32, lo *[8]float32, hi *[8]float32, squares *[8]float64)
-// Requires: AVX, FMA3
+// func spreadAVX2(residuals *float32, v *float32, n int, inv float64, mean float32, squares *[8]float64) (lo float32, hi float32)
+// Requires: AVX, AVX2, FMA3
 TEXT ·spreadAVX2(SB), NOSPLIT, $0-56
-	VBROADCASTSD inv+16(FP), Y15
-	VBROADCASTSS mean+24(FP), Y14
-	VXORPS       Y2, Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	MOVQ         lo+32(FP), AX
-	VMOVUPS      (AX), Y0
-	MOVQ         hi+40(FP), AX
-	VMOVUPS      (AX), Y1
-	MOVQ         v+0(FP), AX
-	MOVQ         n+8(FP), CX
-
-round:
-	VCVTPS2PD    (AX), Y8
-	VCVTPS2PD    16(AX), Y9
-	VMULPD       Y15, Y8, Y8
-	VMULPD       Y15, Y9, Y9
-	VCVTPD2PSY   Y8, X8
-	VCVTPD2PSY   Y9, X9
-	VINSERTF128  $0x01, X9, Y8, Y8
-	VSUBPS       Y14, Y8, Y8
-	VMINPS       Y8, Y0, Y0
-	VMAXPS       Y8, Y1, Y1
-	VEXTRACTF128 $0x01, Y8, X9
-	VCVTPS2PD    X8, Y10
-	VCVTPS2PD    X9, Y11
-	VFMADD231PD  Y10, Y10, Y2
-	VFMADD231PD  Y11, Y11, Y3
-	ADDQ         $0x00000020, AX
-	SUBQ         $0x00000008, CX
-	JG           round
-	MOVQ         lo+32(FP), AX
-	VMOVUPS      Y0, (AX)
-	MOVQ         hi+40(FP), AX
-	VMOVUPS      Y1, (AX)
-	MOVQ         squares+48(FP), AX
-	VMOVUPS      Y2, (AX)
-	VMOVUPS      Y3, 32(AX)
-	VZEROUPPER
-	RET
-
-// func quantiseAVX2(codes *byte, v *float32, n int, inv float64, mean float32, step float32, scale float32, zero int32, sum *[8]int32, squares *[8]float64)
-// Requires: AVX, AVX2, SSE2
-TEXT ·quantiseAVX2(SB), NOSPLIT, $0-64
 	VBROADCASTSD inv+24(FP), Y15
 	VBROADCASTSS mean+32(FP), Y14
-	VBROADCASTSS step+36(FP), Y13
-	VBROADCASTSS scale+40(FP), X12
-	VCVTPS2PD    X12, Y12
-	VBROADCASTSS zero+44(FP), Y7
-	MOVL         $-128, AX
-	MOVD         AX, X5
-	VPBROADCASTD X5, Y5
-	MOVL         $+127, AX
-	MOVD         AX, X6
-	VPBROADCASTD X6, Y6
-	VXORPS       Y0, Y0, Y0
-	VXORPS       Y1, Y1, Y1
+	MOVL         $0x7f800000, AX
+	VMOVD        AX, X8
+	VBROADCASTSS X8, Y0
+	MOVL         $0xff800000, AX
+	VMOVD        AX, X8
+	VBROADCASTSS X8, Y1
 	VXORPS       Y2, Y2, Y2
-	MOVQ         codes+0(FP), AX
+	VXORPS       Y3, Y3, Y3
+	MOVQ         residuals+0(FP), AX
 	MOVQ         v+8(FP), CX
 	MOVQ         n+16(FP), DX
 
@@ -131,64 +83,360 @@ round:
 	VCVTPD2PSY   Y9, X9
 	VINSERTF128  $0x01, X9, Y8, Y8
 	VSUBPS       Y14, Y8, Y8
-	VMULPS       Y13, Y8, Y10
-	VCVTPS2DQ    Y10, Y10
-	VPADDD       Y7, Y10, Y10
-	VPMAXSD      Y5, Y10, Y10
-	VPMINSD      Y6, Y10, Y10
-	VPADDD       Y10, Y2, Y2
-	VEXTRACTI128 $0x01, Y10, X11
-	VPACKSSDW    X11, X10, X11
-	VPACKSSWB    X11, X11, X11
-	VMOVQ        X11, (AX)
-	ADDQ         $0x08, AX
-	VPSUBD       Y7, Y10, Y10
-	VEXTRACTI128 $0x01, Y10, X11
-	VCVTDQ2PD    X10, Y10
-	VCVTDQ2PD    X11, Y11
-	VMULPD       Y12, Y10, Y10
-	VMULPD       Y12, Y11, Y11
-	VEXTRACTF128 $0x01, Y8, X9
-	VCVTPS2PD    X8, Y3
-	VCVTPS2PD    X9, Y4
-	VSUBPD       Y10, Y3, Y3
-	VSUBPD       Y11, Y4, Y4
-	VMULPD       Y3, Y3, Y3
-	VMULPD       Y4, Y4, Y4
-	VADDPD       Y3, Y0, Y0
-	VADDPD       Y4, Y1, Y1
+	VMOVUPS      Y8, (AX)
+	ADDQ         $0x00000020, AX
+	VMINPS       Y8, Y0, Y0
+	VMAXPS       Y8, Y1, Y1
+	VEXTRACTF128 $0x01, Y8, X11
+	VCVTPS2PD    X8, Y10
+	VCVTPS2PD    X11, Y11
+	VFMADD231PD  Y10, Y10, Y2
+	VFMADD231PD  Y11, Y11, Y3
 	ADDQ         $0x00000020, CX
 	SUBQ         $0x00000008, DX
 	JG           round
-	MOVQ         sum+48(FP), AX
+	VEXTRACTF128 $0x01, Y0, X8
+	VMINPS       X8, X0, X0
+	VPERMILPS    $0x4e, X0, X8
+	VMINPS       X8, X0, X0
+	VPERMILPS    $0xb1, X0, X8
+	VMINPS       X8, X0, X0
+	VEXTRACTF128 $0x01, Y1, X8
+	VMAXPS       X8, X1, X1
+	VPERMILPS    $0x4e, X1, X8
+	VMAXPS       X8, X1, X1
+	VPERMILPS    $0xb1, X1, X8
+	VMAXPS       X8, X1, X1
+	VMOVSS       X0, lo+48(FP)
+	VMOVSS       X1, hi+52(FP)
+	MOVQ         squares+40(FP), AX
 	VMOVUPS      Y2, (AX)
-	MOVQ         squares+56(FP), AX
-	VMOVUPS      Y0, (AX)
-	VMOVUPS      Y1, 32(AX)
+	VMOVUPS      Y3, 32(AX)
 	VZEROUPPER
 	RET
 
-// func squaresAVX2(codes *byte, n int, sum *[8]int32)
-// Requires: AVX, AVX2
-TEXT ·squaresAVX2(SB), NOSPLIT, $0-24
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	MOVQ   codes+0(FP), AX
-	MOVQ   n+8(FP), CX
+// func quantiseAVX2(codes *byte, residuals *float32, n int, step float32, scale float32, zero int32, sum *[8]int32, squares *[8]float64, misses *[8]float64)
+// Requires: AVX, AVX2, FMA3
+TEXT ·quantiseAVX2(SB), NOSPLIT, $0-64
+	VBROADCASTSS step+24(FP), Y15
+	VBROADCASTSS scale+28(FP), X14
+	VCVTPS2PD    X14, Y14
+	VBROADCASTSS zero+32(FP), Y13
+	MOVL         $-128, AX
+	VMOVD        AX, X8
+	VPBROADCASTD X8, Y11
+	VPSUBD       Y13, Y11, Y11
+	MOVL         $+127, AX
+	VMOVD        AX, X8
+	VPBROADCASTD X8, Y12
+	VPSUBD       Y13, Y12, Y12
+	VXORPS       Y0, Y0, Y0
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	MOVQ         codes+0(FP), AX
+	MOVQ         residuals+8(FP), CX
+	MOVQ         n+16(FP), DX
 
 round:
-	VPMOVSXBW (AX), Y2
-	VPMOVSXBW 16(AX), Y3
-	VPMADDWD  Y2, Y2, Y2
-	VPMADDWD  Y3, Y3, Y3
-	VPADDD    Y2, Y0, Y0
-	VPADDD    Y3, Y1, Y1
-	ADDQ      $0x00000020, AX
-	SUBQ      $0x00000020, CX
-	JG        round
-	VPADDD    Y1, Y0, Y0
-	MOVQ      sum+16(FP), AX
-	VMOVUPS   Y0, (AX)
+	VMULPS       (CX), Y15, Y10
+	VCVTPS2DQ    Y10, Y10
+	VPMAXSD      Y11, Y10, Y10
+	VPMINSD      Y12, Y10, Y10
+	VPADDD       Y13, Y10, Y9
+	VPADDD       Y9, Y4, Y4
+	VEXTRACTI128 $0x01, Y9, X8
+	VPACKSSDW    X8, X9, X8
+	VPACKSSWB    X8, X8, X8
+	VMOVQ        X8, (AX)
+	ADDQ         $0x08, AX
+	VEXTRACTF128 $0x01, Y10, X9
+	VCVTDQ2PD    X10, Y8
+	VCVTDQ2PD    X9, Y9
+	VFMADD231PD  Y8, Y8, Y0
+	VFMADD231PD  Y9, Y9, Y1
+	VCVTPS2PD    (CX), Y5
+	VCVTPS2PD    16(CX), Y6
+	VFNMADD231PD Y14, Y8, Y5
+	VFMADD231PD  Y5, Y5, Y2
+	VFNMADD231PD Y14, Y9, Y6
+	VFMADD231PD  Y6, Y6, Y3
+	ADDQ         $0x00000020, CX
+	SUBQ         $0x00000008, DX
+	JG           round
+	MOVQ         sum+40(FP), AX
+	VMOVUPS      Y4, (AX)
+	MOVQ         squares+48(FP), AX
+	VMOVUPS      Y0, (AX)
+	VMOVUPS      Y1, 32(AX)
+	MOVQ         misses+56(FP), AX
+	VMOVUPS      Y2, (AX)
+	VMOVUPS      Y3, 32(AX)
+	VZEROUPPER
+	RET
+
+// func sumsAVX512(v *float32, n int, sum *[8]float64, squares *[8]float64)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·sumsAVX512(SB), NOSPLIT, $0-32
+	VXORPS X0, X0, X0
+	VXORPS X1, X1, X1
+	MOVQ   v+0(FP), AX
+	MOVQ   n+8(FP), CX
+	SUBQ   $0x10, CX
+	JL     rest
+
+round:
+	VCVTPS2PD   (AX), Z16
+	VCVTPS2PD   32(AX), Z17
+	VADDPD      Z16, Z0, Z0
+	VFMADD231PD Z16, Z16, Z1
+	VADDPD      Z17, Z0, Z0
+	VFMADD231PD Z17, Z17, Z1
+	ADDQ        $0x40, AX
+	SUBQ        $0x10, CX
+	JGE         round
+
+rest:
+	ADDQ        $0x10, CX
+	JZ          done
+	MOVQ        $-1, DX
+	BZHIQ       CX, DX, DX
+	KMOVW       DX, K1
+	KSHIFTRW    $0x08, K1, K2
+	VCVTPS2PD.Z (AX), K1, Z16
+	VCVTPS2PD.Z 32(AX), K2, Z17
+	VADDPD      Z16, Z0, Z0
+	VFMADD231PD Z16, Z16, Z1
+	VADDPD      Z17, Z0, Z0
+	VFMADD231PD Z17, Z17, Z1
+
+done:
+	MOVQ    sum+16(FP), AX
+	VMOVUPS Z0, (AX)
+	MOVQ    squares+24(FP), AX
+	VMOVUPS Z1, (AX)
+	VZEROUPPER
+	RET
+
+// func normaliseAVX512(dst *float32, v *float32, n int, inv float64)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·normaliseAVX512(SB), NOSPLIT, $0-32
+	VBROADCASTSD inv+24(FP), Z31
+	MOVQ         dst+0(FP), AX
+	MOVQ         v+8(FP), CX
+	MOVQ         n+16(FP), DX
+	SUBQ         $0x10, DX
+	JL           rest
+
+round:
+	VCVTPS2PD    (CX), Z16
+	VCVTPS2PD    32(CX), Z17
+	VMULPD       Z31, Z16, Z16
+	VMULPD       Z31, Z17, Z17
+	VCVTPD2PS    Z16, Y16
+	VCVTPD2PS    Z17, Y17
+	VINSERTF64X4 $0x01, Y17, Z16, Z16
+	VMOVUPS      Z16, (AX)
+	ADDQ         $0x40, AX
+	ADDQ         $0x40, CX
+	SUBQ         $0x10, DX
+	JGE          round
+
+rest:
+	ADDQ         $0x10, DX
+	JZ           done
+	MOVQ         $-1, BX
+	BZHIQ        DX, BX, BX
+	KMOVW        BX, K1
+	KSHIFTRW     $0x08, K1, K2
+	VCVTPS2PD.Z  (CX), K1, Z16
+	VCVTPS2PD.Z  32(CX), K2, Z17
+	VMULPD       Z31, Z16, Z16
+	VMULPD       Z31, Z17, Z17
+	VCVTPD2PS    Z16, Y16
+	VCVTPD2PS    Z17, Y17
+	VINSERTF64X4 $0x01, Y17, Z16, Z16
+	VMOVUPS      Z16, K1, (AX)
+	ADDQ         $0x40, AX
+
+done:
+	VZEROUPPER
+	RET
+
+// func spreadAVX512(residuals *float32, v *float32, n int, inv float64, mean float32, squares *[8]float64) (lo float32, hi float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·spreadAVX512(SB), NOSPLIT, $0-56
+	VBROADCASTSD inv+24(FP), Z31
+	VBROADCASTSS mean+32(FP), Z30
+	MOVL         $0x7f800000, AX
+	VMOVD        AX, X8
+	VBROADCASTSS X8, Z0
+	MOVL         $0xff800000, AX
+	VMOVD        AX, X8
+	VBROADCASTSS X8, Z1
+	VXORPS       X2, X2, X2
+	MOVQ         residuals+0(FP), AX
+	MOVQ         v+8(FP), CX
+	MOVQ         n+16(FP), DX
+	SUBQ         $0x10, DX
+	JL           rest
+
+round:
+	VCVTPS2PD    (CX), Z16
+	VCVTPS2PD    32(CX), Z17
+	VMULPD       Z31, Z16, Z16
+	VMULPD       Z31, Z17, Z17
+	VCVTPD2PS    Z16, Y16
+	VCVTPD2PS    Z17, Y17
+	VINSERTF64X4 $0x01, Y17, Z16, Z16
+	VSUBPS       Z30, Z16, Z16
+	VMOVUPS      Z16, (AX)
+	VMINPS       Z16, Z0, Z0
+	VMAXPS       Z16, Z1, Z1
+	VCVTPS2PD    (AX), Z18
+	VCVTPS2PD    32(AX), Z19
+	VFMADD231PD  Z18, Z18, Z2
+	VFMADD231PD  Z19, Z19, Z2
+	ADDQ         $0x40, AX
+	ADDQ         $0x40, CX
+	SUBQ         $0x10, DX
+	JGE          round
+
+rest:
+	ADDQ         $0x10, DX
+	JZ           done
+	MOVQ         $-1, BX
+	BZHIQ        DX, BX, BX
+	KMOVW        BX, K1
+	KSHIFTRW     $0x08, K1, K2
+	VCVTPS2PD.Z  (CX), K1, Z16
+	VCVTPS2PD.Z  32(CX), K2, Z17
+	VMULPD       Z31, Z16, Z16
+	VMULPD       Z31, Z17, Z17
+	VCVTPD2PS    Z16, Y16
+	VCVTPD2PS    Z17, Y17
+	VINSERTF64X4 $0x01, Y17, Z16, Z16
+	VSUBPS       Z30, Z16, Z16
+	VMOVUPS      Z16, K1, (AX)
+	VMINPS       Z16, Z0, K1, Z0
+	VMAXPS       Z16, Z1, K1, Z1
+	VCVTPS2PD.Z  (AX), K1, Z18
+	VCVTPS2PD.Z  32(AX), K2, Z19
+	VFMADD231PD  Z18, Z18, Z2
+	VFMADD231PD  Z19, Z19, Z2
+	ADDQ         $0x40, AX
+
+done:
+	VEXTRACTF64X4 $0x01, Z0, Y8
+	VMINPS        Y8, Y0, Y0
+	VEXTRACTF64X4 $0x01, Z1, Y8
+	VMAXPS        Y8, Y1, Y1
+	VEXTRACTF128  $0x01, Y0, X8
+	VMINPS        X8, X0, X0
+	VPERMILPS     $0x4e, X0, X8
+	VMINPS        X8, X0, X0
+	VPERMILPS     $0xb1, X0, X8
+	VMINPS        X8, X0, X0
+	VEXTRACTF128  $0x01, Y1, X8
+	VMAXPS        X8, X1, X1
+	VPERMILPS     $0x4e, X1, X8
+	VMAXPS        X8, X1, X1
+	VPERMILPS     $0xb1, X1, X8
+	VMAXPS        X8, X1, X1
+	VMOVSS        X0, lo+48(FP)
+	VMOVSS        X1, hi+52(FP)
+	MOVQ          squares+40(FP), AX
+	VMOVUPS       Z2, (AX)
+	VZEROUPPER
+	RET
+
+// func quantiseAVX512(codes *byte, residuals *float32, n int, step float32, scale float32, zero int32, sum *[8]int32, squares *[8]float64, misses *[8]float64)
+// Requires: AVX, AVX2, AVX512F, BMI2
+TEXT ·quantiseAVX512(SB), NOSPLIT, $0-64
+	VBROADCASTSS step+24(FP), Z31
+	VBROADCASTSS scale+28(FP), Y30
+	VCVTPS2PD    Y30, Z30
+	VBROADCASTSS zero+32(FP), Z29
+	MOVL         $-128, AX
+	VMOVD        AX, X8
+	VPBROADCASTD X8, Z27
+	VPSUBD       Z29, Z27, Z27
+	MOVL         $+127, AX
+	VMOVD        AX, X8
+	VPBROADCASTD X8, Z28
+	VPSUBD       Z29, Z28, Z28
+	VXORPS       X0, X0, X0
+	VXORPS       X1, X1, X1
+	VXORPS       X2, X2, X2
+	MOVQ         codes+0(FP), AX
+	MOVQ         residuals+8(FP), CX
+	MOVQ         n+16(FP), DX
+	SUBQ         $0x10, DX
+	JL           rest
+
+round:
+	VMOVUPS       (CX), Z16
+	VMULPS        Z31, Z16, Z16
+	VCVTPS2DQ     Z16, Z16
+	VPMAXSD       Z27, Z16, Z16
+	VPMINSD       Z28, Z16, Z16
+	VPADDD        Z29, Z16, Z17
+	VPADDD        Z17, Z2, Z2
+	VPMOVSDB      Z17, (AX)
+	ADDQ          $0x10, AX
+	VEXTRACTI64X4 $0x01, Z16, Y17
+	VCVTPS2PD     (CX), Z18
+	VCVTPS2PD     32(CX), Z19
+	VCVTDQ2PD     Y16, Z16
+	VFMADD231PD   Z16, Z16, Z0
+	VFNMADD231PD  Z30, Z16, Z18
+	VFMADD231PD   Z18, Z18, Z1
+	VCVTDQ2PD     Y17, Z17
+	VFMADD231PD   Z17, Z17, Z0
+	VFNMADD231PD  Z30, Z17, Z19
+	VFMADD231PD   Z19, Z19, Z1
+	ADDQ          $0x40, CX
+	SUBQ          $0x10, DX
+	JGE           round
+
+rest:
+	ADDQ          $0x10, DX
+	JZ            done
+	MOVQ          $-1, BX
+	BZHIQ         DX, BX, BX
+	KMOVW         BX, K1
+	KSHIFTRW      $0x08, K1, K2
+	VMOVUPS.Z     (CX), K1, Z16
+	VMULPS        Z31, Z16, Z16
+	VCVTPS2DQ     Z16, Z16
+	VPMAXSD       Z27, Z16, Z16
+	VPMINSD.Z     Z28, Z16, K1, Z16
+	VPADDD        Z29, Z16, Z17
+	VPADDD        Z17, Z2, K1, Z2
+	VPMOVSDB      Z17, K1, (AX)
+	ADDQ          $0x10, AX
+	VEXTRACTI64X4 $0x01, Z16, Y17
+	VCVTPS2PD.Z   (CX), K1, Z18
+	VCVTPS2PD.Z   32(CX), K2, Z19
+	VCVTDQ2PD     Y16, Z16
+	VFMADD231PD   Z16, Z16, Z0
+	VFNMADD231PD  Z30, Z16, Z18
+	VFMADD231PD   Z18, Z18, Z1
+	VCVTDQ2PD     Y17, Z17
+	VFMADD231PD   Z17, Z17, Z0
+	VFNMADD231PD  Z30, Z17, Z19
+	VFMADD231PD   Z19, Z19, Z1
+
+done:
+	VEXTRACTI64X4 $0x01, Z2, Y3
+	VPADDD        Y3, Y2, Y2
+	MOVQ          sum+40(FP), AX
+	VMOVUPS       Y2, (AX)
+	MOVQ          squares+48(FP), AX
+	VMOVUPS       Z0, (AX)
+	MOVQ          misses+56(FP), AX
+	VMOVUPS       Z1, (AX)
 	VZEROUPPER
 	RET
 

@@ -10,16 +10,17 @@ import (
 // query to query and allocates when the dimension grows only. One goroutine at
 // a time may use it.
 type Query struct {
-	metric Metric
-	tier   tier
-	dim    int
-	exact  bool      // vec holds the query: Set, not SetCode
-	vec    []float32 // as given; for cosine divided by its norm
-	row    []byte    // the query's own code row
-	code   []byte    // what the tier multiplies rows with, see packCode
-	k      codeConstants
-	s      slackConstants
-	list   rowList
+	metric    Metric
+	tier      tier
+	dim       int
+	exact     bool      // vec holds the query: Set, not SetCode
+	vec       []float32 // as given; for cosine divided by its norm
+	row       []byte    // the query's own code row
+	code      []byte    // what the tier multiplies rows with, see packCode
+	k         codeConstants
+	s         slackConstants
+	list      rowList
+	residuals []float32 // of Set
 }
 
 // codeConstants turn the integer part and the header of a row into a distance.
@@ -66,7 +67,7 @@ func (q *Query) Set(m Metric, vec []float32) {
 	inv := scaleOf(m, squares)
 	q.vec = normalise(vec, inv, q.vec)
 	q.row = grow(q.row, CodeStride(len(vec)))
-	encodeRow(q.vec, 1, sum*inv, squares, q.row)
+	q.residuals = encodeRow(q.vec, 1, sum*inv, squares, q.row, q.residuals)
 	noDirection(inv, q.row)
 	q.SetCode(m, len(vec), q.row)
 	q.exact = true

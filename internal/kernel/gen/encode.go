@@ -10,22 +10,22 @@ import (
 // the eight lanes of the portable code.
 const block = 8
 
-// encode writes the loops of EncodeCode and Set. Each does n components, a
-// multiple of block, with the operations of the portable code, none fused
-// unless the product is exact, so that all tiers write the same rows (I2).
+// encode writes the loops of EncodeCode and Set, with the operations of the
+// portable code, none fused unless the product is exact, so that all tiers write
+// the same rows (I2). Those of AVX2 do n components, a multiple of block.
 func encode() {
 	sumLoop()
 	normaliseLoop()
 	spreadLoop()
 	quantiseLoop()
-	squareLoop()
+	widePart()
 	packLoop("packBytes", 1)
 	packLoop("packWords", 2)
 }
 
-// rounds writes body once per block, p being the address of the components.
-func rounds(body func(p GPVirtual)) {
-	p, n := argument("v"), argument("n")
+// rounds writes a loop over the blocks of a parameter; p is a block's address.
+func rounds(name string, body func(p GPVirtual)) {
+	p, n := argument(name), argument("n")
 	Label("round")
 	body(p)
 	ADDQ(U32(4*block), p)
@@ -49,11 +49,11 @@ func scaled(p GPVirtual) {
 	VINSERTF128(Imm(1), X9, Y8, Y8)
 }
 
-// widened converts the float32 in Y8 to float64 in lo and hi.
-func widened(lo, hi VecPhysical) {
-	VEXTRACTF128(Imm(1), Y8, X9)
-	VCVTPS2PD(X8, lo)
-	VCVTPS2PD(X9, hi)
+// halves makes two registers of float64 of the 32-bit numbers in a register.
+func halves(convert func(...Op), from, lo, hi int) {
+	VEXTRACTF128(Imm(1), ymm[from], xmm[hi])
+	convert(xmm[from], ymm[lo])
+	convert(xmm[hi], ymm[hi])
 }
 
 // zeros clears registers.
@@ -79,7 +79,7 @@ func finish() {
 func sumLoop() {
 	TEXT("sumsAVX2", NOSPLIT, "func(v *float32, n int, sum, squares *[8]float64)")
 	zeros(Y0, Y1, Y2, Y3)
-	rounds(func(p GPVirtual) {
+	rounds("v", func(p GPVirtual) {
 		double(p, Y8, Y9)
 		VADDPD(Y8, Y0, Y0)
 		VADDPD(Y9, Y1, Y1)
@@ -95,7 +95,7 @@ func normaliseLoop() {
 	TEXT("normaliseAVX2", NOSPLIT, "func(dst, v *float32, n int, inv float64)")
 	VBROADCASTSD(param("inv"), Y15)
 	dst := argument("dst")
-	rounds(func(p GPVirtual) {
+	rounds("v", func(p GPVirtual) {
 		scaled(p)
 		VMOVUPS(Y8, Mem{Base: dst})
 		ADDQ(U32(4*block), dst)
@@ -103,110 +103,118 @@ func normaliseLoop() {
 	finish()
 }
 
-// residuals loads what the loops below keep in registers.
-func residuals() {
-	VBROADCASTSD(param("inv"), Y15)
-	VBROADCASTSS(param("mean"), Y14)
-}
+const (
+	spreadArgs   = "func(residuals, v *float32, n int, inv float64, mean float32, squares *[8]float64) (lo, hi float32)"
+	quantiseArgs = "func(codes *byte, residuals *float32, n int, step, scale float32, zero int32, sum *[8]int32, squares, misses *[8]float64)"
+)
 
 func spreadLoop() {
-	TEXT("spreadAVX2", NOSPLIT, "func(v *float32, n int, inv float64, mean float32, lo, hi *[8]float32, squares *[8]float64)")
-	residuals()
+	TEXT("spreadAVX2", NOSPLIT, spreadArgs)
+	VBROADCASTSD(param("inv"), Y15)
+	VBROADCASTSS(param("mean"), Y14)
+	infinities(Y0, Y1)
 	zeros(Y2, Y3)
-	p := argument("lo")
-	VMOVUPS(Mem{Base: p}, Y0)
-	p = argument("hi")
-	VMOVUPS(Mem{Base: p}, Y1)
-	rounds(func(p GPVirtual) {
+	residuals := argument("residuals")
+	rounds("v", func(p GPVirtual) {
 		scaled(p)
 		VSUBPS(Y14, Y8, Y8)
+		VMOVUPS(Y8, Mem{Base: residuals})
+		ADDQ(U32(4*block), residuals)
 		VMINPS(Y8, Y0, Y0)
 		VMAXPS(Y8, Y1, Y1)
-		widened(Y10, Y11)
+		halves(VCVTPS2PD, 8, 10, 11)
 		VFMADD231PD(Y10, Y10, Y2)
 		VFMADD231PD(Y11, Y11, Y3)
 	})
-	results("lo", Y0)
-	results("hi", Y1)
+	extremes()
 	results("squares", Y2, Y3)
 	finish()
 }
 
-func quantiseLoop() {
-	TEXT("quantiseAVX2", NOSPLIT, "func(codes *byte, v *float32, n int, inv float64, mean, step, scale float32, zero int32, sum *[8]int32, squares *[8]float64)")
-	residuals()
-	VBROADCASTSS(param("step"), Y13)
-	VBROADCASTSS(param("scale"), X12)
-	VCVTPS2PD(X12, Y12)
-	VBROADCASTSS(param("zero"), Y7)
-	limit := GP32()
-	for _, l := range []struct {
-		value int32
-		x     VecPhysical
-		y     VecPhysical
-	}{{-128, X5, Y5}, {127, X6, Y6}} {
-		MOVL(I32(l.value), limit)
-		MOVD(limit, l.x)
-		VPBROADCASTD(l.x, l.y)
+// infinities sets what the smallest and the largest component are looked for from.
+func infinities(lo, hi VecPhysical) {
+	for _, e := range []struct {
+		bits uint32
+		to   VecPhysical
+	}{{0x7f800000, lo}, {0xff800000, hi}} {
+		r := GP32()
+		MOVL(U32(e.bits), r)
+		VMOVD(r, X8)
+		VBROADCASTSS(X8, e.to)
 	}
-	zeros(Y0, Y1, Y2)
+}
+
+// extremes returns the smallest number in Y0 and the largest in Y1.
+func extremes() {
+	for i, op := range []func(...Op){VMINPS, VMAXPS} {
+		VEXTRACTF128(Imm(1), ymm[i], X8)
+		op(X8, xmm[i], xmm[i])
+		VPERMILPS(Imm(0b01_00_11_10), xmm[i], X8)
+		op(X8, xmm[i], xmm[i])
+		VPERMILPS(Imm(0b10_11_00_01), xmm[i], X8)
+		op(X8, xmm[i], xmm[i])
+	}
+	VMOVSS(X0, result("lo"))
+	VMOVSS(X1, result("hi"))
+}
+
+// result is a result as a memory operand.
+func result(name string) Mem {
+	b, err := Return(name).Resolve()
+	if err != nil {
+		panic(err)
+	}
+	return b.Addr
+}
+
+// limits sets the smallest and the largest number of steps whose codes, by adding
+// the zero code, fit in a byte.
+func limits(zero, lo, hi VecPhysical) {
+	for _, l := range []struct {
+		code int32
+		to   VecPhysical
+	}{{-128, lo}, {127, hi}} {
+		r := GP32()
+		MOVL(I32(l.code), r)
+		VMOVD(r, X8)
+		VPBROADCASTD(X8, l.to)
+		VPSUBD(zero, l.to, l.to)
+	}
+}
+
+func quantiseLoop() {
+	TEXT("quantiseAVX2", NOSPLIT, quantiseArgs)
+	VBROADCASTSS(param("step"), Y15)
+	VBROADCASTSS(param("scale"), X14)
+	VCVTPS2PD(X14, Y14)
+	VBROADCASTSS(param("zero"), Y13)
+	limits(Y13, Y11, Y12)
+	zeros(Y0, Y1, Y2, Y3, Y4)
 	codes := argument("codes")
-	rounds(func(p GPVirtual) {
-		scaled(p)
-		VSUBPS(Y14, Y8, Y8)
-		VMULPS(Y13, Y8, Y10)
+	rounds("residuals", func(p GPVirtual) {
+		VMULPS(Mem{Base: p}, Y15, Y10)
 		VCVTPS2DQ(Y10, Y10)
-		VPADDD(Y7, Y10, Y10)
-		VPMAXSD(Y5, Y10, Y10)
-		VPMINSD(Y6, Y10, Y10)
-		VPADDD(Y10, Y2, Y2)
-		VEXTRACTI128(Imm(1), Y10, X11)
-		VPACKSSDW(X11, X10, X11)
-		VPACKSSWB(X11, X11, X11)
-		VMOVQ(X11, Mem{Base: codes})
+		VPMAXSD(Y11, Y10, Y10)
+		VPMINSD(Y12, Y10, Y10)
+		VPADDD(Y13, Y10, Y9)
+		VPADDD(Y9, Y4, Y4)
+		VEXTRACTI128(Imm(1), Y9, X8)
+		VPACKSSDW(X8, X9, X8)
+		VPACKSSWB(X8, X8, X8)
+		VMOVQ(X8, Mem{Base: codes})
 		ADDQ(Imm(block), codes)
-		miss()
+		halves(VCVTDQ2PD, 10, 8, 9)
+		VFMADD231PD(Y8, Y8, Y0)
+		VFMADD231PD(Y9, Y9, Y1)
+		double(p, Y5, Y6)
+		for i := range 2 { // what the codes miss
+			VFNMADD231PD(Y14, ymm[8+i], ymm[5+i])
+			VFMADD231PD(ymm[5+i], ymm[5+i], ymm[2+i])
+		}
 	})
-	results("sum", Y2)
+	results("sum", Y4)
 	results("squares", Y0, Y1)
-	finish()
-}
-
-// miss adds the squares of what the codes in Y10 miss of the residuals in Y8.
-func miss() {
-	VPSUBD(Y7, Y10, Y10)
-	VEXTRACTI128(Imm(1), Y10, X11)
-	VCVTDQ2PD(X10, Y10)
-	VCVTDQ2PD(X11, Y11)
-	VMULPD(Y12, Y10, Y10)
-	VMULPD(Y12, Y11, Y11)
-	widened(Y3, Y4)
-	VSUBPD(Y10, Y3, Y3)
-	VSUBPD(Y11, Y4, Y4)
-	VMULPD(Y3, Y3, Y3)
-	VMULPD(Y4, Y4, Y4)
-	VADDPD(Y3, Y0, Y0)
-	VADDPD(Y4, Y1, Y1)
-}
-
-// squareLoop adds the squares of n signed codes, a multiple of 32, to int32: a lane
-// takes 4 of them a round.
-func squareLoop() {
-	TEXT("squaresAVX2", NOSPLIT, "func(codes *byte, n int, sum *[8]int32)")
-	zeros(Y0, Y1)
-	p, n := argument("codes"), argument("n")
-	Label("round")
-	VPMOVSXBW(Mem{Base: p}, Y2)
-	VPMOVSXBW(Mem{Base: p, Disp: 16}, Y3)
-	VPMADDWD(Y2, Y2, Y2)
-	VPMADDWD(Y3, Y3, Y3)
-	VPADDD(Y2, Y0, Y0)
-	VPADDD(Y3, Y1, Y1)
-	ADDQ(U32(32), p)
-	SUBQ(U32(32), n)
-	JG(LabelRef("round"))
-	VPADDD(Y1, Y0, Y0)
-	results("sum", Y0)
+	results("misses", Y2, Y3)
 	finish()
 }
 
