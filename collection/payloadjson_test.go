@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -54,7 +55,74 @@ func FuzzAPlainPayloadIsEncodedAsEncodingJSONDoes(f *testing.F) {
 			require.NoError(t, err)
 			require.Equal(t, string(want), string(got))
 		}
+		var w plainWriter // that has written others
+		for i, p := range []Payload{{"x": n, key: n}, p, {key: x, "y": p}, {text: x, key: p, "x": n}, p, {key: x, "y": p}} {
+			want, err := encodeAny(p)
+			if got, ok := encodeWith(&w, p, 1<<20); ok {
+				require.NoError(t, err)
+				require.Equal(t, string(want), got, i)
+			}
+		}
 	})
+}
+
+func TestEachByteOfATextIsWrittenAsEncodingJSONDoes(t *testing.T) {
+	for length := range 27 {
+		for at := range length {
+			for c := range 256 {
+				s := strings.Repeat("m", at) + string([]byte{byte(c)}) + strings.Repeat("n", length-at-1)
+				w := plainWriter{limit: 1 << 10}
+				ok := w.text(s)
+				require.Equal(t, c == '\n' || c == '\t' || c >= ' ' && c < 0x80, ok, "%q", s)
+				if ok {
+					require.Equal(t, marshaled(t, s), string(w.buf))
+				}
+			}
+			for _, r := range "\u0080\u07ff\u0800\u2027\u2028\u2029\u202a\uffff\U00010000\U0010ffff" {
+				s := strings.Repeat("m", at) + string(r) + strings.Repeat("\"", length-at-1) + string(r)
+				w := plainWriter{limit: 1 << 10}
+				require.Equal(t, r != '\u2028' && r != '\u2029', w.text(s), "%q", s)
+				if len(w.buf) > 0 {
+					require.Equal(t, marshaled(t, s), string(w.buf))
+				}
+				w = plainWriter{limit: 1 << 10}
+				require.False(t, w.text(s[:len(s)-1]), "%q", s)
+			}
+		}
+	}
+}
+
+func marshaled(t *testing.T, s string) string {
+	p, err := encodeAny(Payload{"": s})
+	require.NoError(t, err)
+	return string(p[len(`{"":`) : len(p)-1])
+}
+
+func TestEachFloatIsWrittenAsEncodingJSONDoes(t *testing.T) {
+	check := func(f float64) {
+		var w plainWriter
+		want, err := json.Marshal(f)
+		if ok := w.float(f); ok {
+			require.NoError(t, err)
+			require.Equal(t, string(want), string(w.buf))
+		}
+	}
+	random := rand.New(rand.NewPCG(1, 2))
+	for i := range 50_000 {
+		f := float64(i-1000) / []float64{1, 2, 10, 64, 100, 1000, 10_000, 3}[i%8]
+		if i%4 == 0 {
+			f = float64(random.Uint64()>>random.UintN(64)) / 1000
+		}
+		check(f)
+		check(math.Nextafter(f, 0))
+		check(math.Nextafter(f, math.Inf(1)))
+		check(math.Float64frombits(random.Uint64()))
+	}
+	for _, f := range []float64{0, math.Copysign(0, -1), 1e12, 1e15, 1e18, 1e21, 1e-6, 1e-3, 5e-4, 0.9995, 999999999999.999, math.MaxUint64, math.Inf(1), math.NaN()} {
+		for _, f := range []float64{f, -f, math.Nextafter(f, 0), -math.Nextafter(f, 0)} {
+			check(f)
+		}
+	}
 }
 
 func TestAPlainPayloadTakesOneAllocation(t *testing.T) {
@@ -67,6 +135,34 @@ func TestAPlainPayloadTakesOneAllocation(t *testing.T) {
 			t.Fatal(err)
 		}
 	}), 1.0)
+}
+
+func BenchmarkEncodePayload(b *testing.B) {
+	ps := make([]Payload, 4000) // a map is cold when its turn comes
+	for name, of := range map[string]func(i int) Payload{
+		"alike": func(i int) Payload {
+			return Payload{"title": "a passage of a manual page, as many others", "section": int64(i % 8), "words": int64(80), "lang": "en", "rank": 0.25}
+		},
+		"unlike": func(i int) Payload {
+			return Payload{fmt.Sprint("title", i): "a passage", fmt.Sprint("section", i): int64(i % 8), fmt.Sprint("rank", i): 0.25}
+		},
+		"nested": func(i int) Payload {
+			return Payload{"title": "a passage", "page": map[string]any{"lang": "en", "rank": float64(i % 10), "n": 8}, "tags": []any{"a", "b"}}
+		},
+		"text": func(int) Payload { return Payload{"text": strings.Repeat("Most of it is ASCII.\n", 30)} },
+	} {
+		b.Run(name, func(b *testing.B) {
+			for i := range ps {
+				ps[i] = of(i)
+			}
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				if _, err := encodePayload(ps[i%len(ps)], 1<<20); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 }
 
 // texts are stored payloads that a fast decoder may get wrong.
