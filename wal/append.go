@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/tarndb/tarn/internal/codec"
 	"github.com/tarndb/tarn/internal/invariant"
 	"github.com/tarndb/tarn/internal/vfs"
 )
@@ -52,30 +53,50 @@ func (l *Log) Append(kind byte, parts ...[]byte) (lsn uint64, err error) {
 	return lsn, nil
 }
 
-// writeFrame writes a frame at the segment's end, a large one in pieces, so that they
-// are in the processor's cache when the system copies them. It is a frame only when
-// its last byte is there.
+// writeFrame writes a frame at the segment's end. Of a large one each piece is summed and
+// copied by the system while the processor's cache has it:
+//
+//	first ── its head needs the sum of all: second to last
+//	next, next ... ── written as they are full
+//	last  ── written last: it is a frame only when its last byte is there
 func (l *Log) writeFrame(seg *segment, f frame, parts [][]byte, n int) (wrote int64, err error) {
-	l.buf = appendHead(l.buf[:0], seg.seed, f, parts)
-	flush := func() error {
-		n, err := l.active.WriteAt(l.buf, seg.end+wrote)
+	f.sum, f.length = seg.seed, n
+	write := func(b []byte, off int64) error {
+		n, err := l.active.WriteAt(b, off)
 		wrote += int64(n)
-		l.buf = l.buf[:0]
 		return err
 	}
+	b, from, off := append(l.first[:0], headSpace[:]...), frameHead, seg.end
 	for _, p := range parts {
 		for len(p) > 0 {
-			k := min(len(p), pieceBytes-len(l.buf))
-			l.buf = append(l.buf, p[:k]...)
-			if p = p[k:]; len(l.buf) == pieceBytes {
-				if err := flush(); err != nil {
+			if len(b) == pieceBytes {
+				f.sum = codec.CRCUpdate(f.sum, b[from:])
+				if off == seg.end {
+					l.first, b = b, l.next
+				} else if err := write(b, off); err != nil {
 					return wrote, err
 				}
+				b, from, off = b[:0], 0, off+pieceBytes
 			}
+			k := min(len(p), pieceBytes-len(b))
+			b, p = append(b, p[:k]...), p[k:]
 		}
 	}
-	l.buf = append(l.buf, frameTail(n)...)
-	return wrote, flush()
+	f.sum = codec.CRCUpdate(f.sum, b[from:])
+	b = append(b, frameTail(n)...)
+	if off == seg.end {
+		l.first = b
+		putHead(b, seg.seed, f)
+		err = write(b, off)
+		return wrote, err
+	}
+	l.next = b
+	putHead(l.first, seg.seed, f)
+	if err := write(l.first, seg.end); err != nil {
+		return wrote, err
+	}
+	err = write(b, off)
+	return wrote, err
 }
 
 // room makes sure that the active segment takes a frame of that size.

@@ -108,21 +108,18 @@ func frameSize(n int) int64 {
 	return (int64(frameHead) + int64(n) + 1 + frameAlign - 1) &^ (frameAlign - 1)
 }
 
-// appendHead appends the head of a frame whose payload is the parts in order.
-func appendHead(b []byte, seed uint32, f frame, parts [][]byte) []byte {
+// headSpace keeps the place of a head.
+var headSpace [frameHead]byte
+
+// putHead writes a frame's head into b.
+func putHead(b []byte, seed uint32, f frame) {
 	le := binary.LittleEndian
-	start := len(b)
-	f.sum, f.length = seed, 0
-	for _, p := range parts {
-		f.sum = codec.CRCUpdate(f.sum, p)
-		f.length += len(p)
-	}
-	b = le.AppendUint32(b, uint32(f.length))
-	b = le.AppendUint32(b, f.sum)
-	b = le.AppendUint64(b, f.lsn)
-	b = le.AppendUint64(b, f.durable)
-	b = append(b, f.kind, 0, 0, 0)
-	return le.AppendUint32(b, codec.CRCUpdate(seed, b[start:]))
+	h := le.AppendUint32(b[:0], uint32(f.length))
+	h = le.AppendUint32(h, f.sum)
+	h = le.AppendUint64(h, f.lsn)
+	h = le.AppendUint64(h, f.durable)
+	h = append(h, f.kind, 0, 0, 0)
+	le.AppendUint32(h, codec.CRCUpdate(seed, h))
 }
 
 // frameTail returns what follows n bytes of payload.

@@ -40,6 +40,27 @@ func TestE16_ARecordThatIsWrittenInPiecesIsReadAsOne(t *testing.T) {
 	}
 }
 
+func TestI4_ALargeFrameIsWrittenFromItsSecondPieceOnThenItsFirstThenItsLast(t *testing.T) {
+	l, in, _ := faulty(t, oneSegment())
+	for range 2 {
+		var offs []int64
+		in.Before(func(c vfs.Call) {
+			if c.Op == vfs.OpWrite && c.Off >= headerBlock && len(offs) < 4 { // then the next segment is filled ahead
+				offs = append(offs, c.Off)
+			}
+		})
+		_, err := l.Append(1, inPieces()...)
+		require.NoError(t, err)
+		in.Before(func(vfs.Call) {})
+		size := 0
+		for _, p := range inPieces() {
+			size += len(p)
+		}
+		start := l.segments[len(l.segments)-1].end - frameSize(size)
+		require.Equal(t, []int64{start + pieceBytes, start + 2*pieceBytes, start, start + 3*pieceBytes}, offs)
+	}
+}
+
 func TestB06_ARecordWithAPieceThatFailsIsNeverReadAgain(t *testing.T) {
 	for piece := range 4 {
 		for _, short := range []int{0, 1, 4096, pieceBytes - 1} {

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/tarndb/tarn/internal/codec"
 )
 
 func TestSalvageTakesNoRecordThatTheNextSegmentHasAnew(t *testing.T) {
@@ -26,7 +28,8 @@ func TestSalvageTakesNoRecordThatTheNextSegmentHasAnew(t *testing.T) {
 		end += int(frameSize(f.length))
 	}
 	text := []byte("given up")
-	b = appendHead(b[:end], h.seed, frame{lsn: segs[1].first, kind: 1}, [][]byte{text})
+	b = append(b[:end], headSpace[:]...)
+	putHead(b[end:], h.seed, frame{lsn: segs[1].first, kind: 1, length: len(text), sum: codec.CRCUpdate(h.seed, text)})
 	setBytes(t, mem, segs[0].name, append(append(b, text...), frameTail(len(text))...))
 
 	next := uint64(1)

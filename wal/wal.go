@@ -82,7 +82,8 @@ type Log struct {
 	segments   []*segment // by LSN; the last one is active
 	garbage    []string   // segments that a checkpoint covers, not removed yet
 	checkpoint uint64     // of the last Advance, or of Open
-	buf        []byte     // a piece of the frame that is being written
+	first      []byte     // of the frame that is being written, all or its first piece
+	next       []byte     // the piece after it
 	dirty      int64      // bytes after the active segment's end that a failed write may have left
 	remake     bool       // the active segment is empty and an earlier process made it (I9)
 	grew       bool       // a record was appended
