@@ -2,8 +2,6 @@ package collection
 
 import (
 	"fmt"
-	"sync"
-	"sync/atomic"
 	"unicode/utf8"
 )
 
@@ -40,51 +38,4 @@ func newPosition(opts []SendOption) (*position, error) {
 		}
 	}
 	return o.pos, nil
-}
-
-// idCounts knows which ids wait in a stream.
-type idCounts struct {
-	total  atomic.Int64
-	shards [16]idShard
-}
-
-type idShard struct {
-	mu sync.Mutex
-	n  map[uint64]int32
-	_  [48]byte // a cache line each
-}
-
-func (x *idCounts) init() {
-	for i := range x.shards {
-		x.shards[i].n = map[uint64]int32{}
-	}
-}
-
-func (x *idCounts) shard(id uint64) *idShard {
-	return &x.shards[id*0x9e3779b97f4a7c15>>60]
-}
-
-func (x *idCounts) add(id uint64) {
-	x.total.Add(1)
-	s := x.shard(id)
-	s.mu.Lock()
-	s.n[id]++
-	s.mu.Unlock()
-}
-
-func (x *idCounts) drop(id uint64) {
-	s := x.shard(id)
-	s.mu.Lock()
-	if s.n[id]--; s.n[id] == 0 {
-		delete(s.n, id)
-	}
-	s.mu.Unlock()
-	x.total.Add(-1)
-}
-
-func (x *idCounts) has(id uint64) bool {
-	s := x.shard(id)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.n[id] > 0
 }
