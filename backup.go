@@ -199,7 +199,7 @@ func mustNotExist(parent vfs.FS, name string) error {
 // the second gets ErrLocked, and what a killed one left is removed, which is a folder
 // with a lock or an empty one. Anything else of that name is ErrExists.
 func claim(parent vfs.FS, tmp string) (dir vfs.FS, lock io.Closer, err error) {
-	taken := fmt.Errorf("%w: %s, in which it would be made, and no restore has left that", ErrExists, tmp)
+	taken := fmt.Errorf("%w: %s, in which it would be made, is there, and no restore has left it: move it away", ErrExists, tmp)
 	e, err := parent.Stat(tmp)
 	if isNotExist(err) {
 		e.Dir, err = true, parent.Mkdir(tmp)

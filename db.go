@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/tarndb/tarn/collection"
@@ -233,7 +234,8 @@ func (db *DB) layOut(tmp string, cfg CollectionConfig) error {
 	return collection.Create(dir, cfg, newUUID())
 }
 
-// Collection returns an open collection, the same every time, or ErrNotFound.
+// Collection returns an open collection, the same every time, or ErrNotFound, which
+// tells what collections there are.
 func (db *DB) Collection(name string) (*Collection, error) {
 	db.mu.Lock()
 	defer db.mu.Unlock()
@@ -243,7 +245,23 @@ func (db *DB) Collection(name string) (*Collection, error) {
 	if c := db.collections[name]; c != nil {
 		return c, nil
 	}
-	return nil, fmt.Errorf("collection %q: %w", name, ErrNotFound)
+	return nil, db.unknown(name)
+}
+
+// mostNames is how many collections an error names.
+const mostNames = 10
+
+// unknown is the error of a name that no collection has: most likely it was mistyped.
+func (db *DB) unknown(name string) error {
+	names := slices.Sorted(maps.Keys(db.collections))
+	have := "there are none, CreateCollection makes one"
+	if len(names) > 0 {
+		have = "there are: " + strings.Join(names[:min(len(names), mostNames)], ", ")
+	}
+	if more := len(names) - mostNames; more > 0 {
+		have += fmt.Sprintf(" and %d more", more)
+	}
+	return fmt.Errorf("collection %q: %w; %s", name, ErrNotFound, have)
 }
 
 // DropCollection removes a collection and its files. Its handles return ErrClosed
@@ -259,7 +277,7 @@ func (db *DB) DropCollection(ctx context.Context, name string) error {
 	}
 	c := db.collections[name]
 	if c == nil {
-		return fmt.Errorf("collection %q: %w", name, ErrNotFound)
+		return db.unknown(name)
 	}
 	c.Drop()
 	delete(db.collections, name)

@@ -1,6 +1,7 @@
 package tarn_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -151,6 +152,34 @@ func TestCollectionsAreCreatedFoundEnsuredAndDropped(t *testing.T) {
 	a, err = db.CreateCollection(ctx, "a", cfg)
 	require.NoError(t, err)
 	require.Zero(t, a.Len())
+}
+
+// A name that no collection has was most likely mistyped: the error says which there are,
+// as many as a person reads.
+func TestAnUnknownNameIsToldWhichCollectionsThereAre(t *testing.T) {
+	db, _ := newDB(t, nil)
+	told := func(want string) {
+		t.Helper()
+		_, err := db.Collection("dosc")
+		for _, err := range []error{err, db.DropCollection(ctx, "dosc")} {
+			require.ErrorIs(t, err, tarn.ErrNotFound)
+			require.EqualError(t, err, `collection "dosc": not found; `+want)
+		}
+	}
+	told("there are none, CreateCollection makes one")
+	for n, want := range []string{
+		1: "there are: c10", 2: "there are: c09, c10",
+		10: "there are: c01, c02, c03, c04, c05, c06, c07, c08, c09, c10",
+		11: "there are: c00, c01, c02, c03, c04, c05, c06, c07, c08, c09 and 1 more",
+	} {
+		if n > 0 {
+			_, err := db.CreateCollection(ctx, fmt.Sprintf("c%02d", 11-n), tarn.CollectionConfig{Dim: 1})
+			require.NoError(t, err)
+		}
+		if want != "" {
+			told(want)
+		}
+	}
 }
 
 func TestE06_ABadConfigurationNamesEveryBadField(t *testing.T) {

@@ -3,6 +3,7 @@ package collection
 import (
 	"context"
 	"io/fs"
+	"math"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -123,5 +124,49 @@ func TestSlotsWithoutRowsAreKeptAsLongAsTheBackupAccountsForThem(t *testing.T) {
 			r.moment = archived{slots: tc.gaps + 7, rows: 7}
 			require.Equal(t, tc.sparse, r.sparse(), what)
 		}
+	}
+}
+
+// Backup writes zeros for the vector of a dead row that is damaged: that is no cosine
+// point's, and yet no reason to refuse the backup. What no write lets in still is one.
+func TestADeadRowMayHaveNoDirectionAndIsElseAsARowIs(t *testing.T) {
+	cosine := vfs.NewMem()
+	require.NoError(t, Create(cosine, Config{Dim: 4, Metric: Cosine}, [16]byte{1}))
+	c, err := Open(Options{Name: "test", FS: cosine, MaxPayload: 1 << 10, MaxK: 100, Knobs: Knobs{PauseIndexer: true, NoBackground: true}})
+	require.NoError(t, err)
+	whole := &blockList{}
+	require.NoError(t, Backup(t.Context(), c, whole))
+	require.NoError(t, c.Close())
+	nan := float32(math.NaN())
+	for what, tc := range map[string]struct {
+		live  bool
+		first float32
+		ok    bool
+	}{
+		"dead, a point's vector": {false, 1, true},
+		"dead, zeros":            {false, 0, true},
+		"dead, not a number":     {false, nan, false},
+		"live, zeros":            {true, 0, false},
+		"live, not a number":     {true, nan, false},
+	} {
+		t.Run(what, func(t *testing.T) {
+			in := slotsSaid(t, 2, 2, 0, 1)
+			m := archived{lsn: 9, slots: 2, rows: 2, live: 1}
+			if tc.live {
+				m.live++
+			}
+			in.blocks[0], in.blocks[1] = whole.blocks[0], m.encode()
+			putRowHead(in.blocks[2], 1, &archiveRow{id: 101, lsn: 1, slot: 1, live: tc.live})
+			vectors, err := rowsVectors(in.blocks[2], 2, 4)
+			require.NoError(t, err)
+			vectors[4] = tc.first
+			_, err = Restore(t.Context(), vfs.NewMem(), in, [16]byte{2})
+			if tc.ok {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorIs(t, err, codec.ErrCorrupt)
+			require.ErrorIs(t, err, ErrInvalidVector)
+		})
 	}
 }

@@ -25,6 +25,12 @@ var advice = []struct {
 	{fs.ErrPermission, "this user may not read or write there"},
 }
 
+// takenError: there is something where restore would make a store, and the error says
+// what to do.
+type takenError struct{ error }
+
+func (e takenError) Unwrap() error { return e.error }
+
 // noBackupError: what restore was given is no whole backup.
 type noBackupError struct{ error }
 
@@ -37,6 +43,9 @@ func explain(err error) string {
 	}
 	if errors.As(err, new(noBackupError)) {
 		return fmt.Sprintf("%v\n      this is no whole backup; nothing was made of it. Another one may be", err)
+	}
+	if errors.As(err, new(takenError)) {
+		return err.Error()
 	}
 	for _, a := range advice {
 		if errors.Is(err, a.err) {

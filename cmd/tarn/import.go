@@ -124,7 +124,7 @@ func sourceName(cmd *cli.Command, file string) (string, error) {
 	return filepath.Abs(file)
 }
 
-// ingestMakes is what an error says where NDJSON has no collection to go to.
+// ingestMakes is what an error says where there is no collection to go to, or to look at.
 const ingestMakes = "tarn ingest " + dimMakes
 
 // importLines is ingest, which goes on where it was.

@@ -47,8 +47,11 @@ func runRestore(ctx context.Context, cmd *cli.Command, dir, file string) error {
 	show.Start("reading the backup", total, progress.Bytes)
 	err := tarn.Restore(ctx, dir, bufio.NewReaderSize(&measured{r: in, show: show}, 1<<20))
 	show.Stop()
-	if errors.Is(err, tarn.ErrCorrupt) {
+	switch {
+	case errors.Is(err, tarn.ErrCorrupt):
 		err = noBackupError{err}
+	case errors.Is(err, tarn.ErrExists):
+		err = takenError{err}
 	}
 	if err != nil {
 		return err

@@ -74,10 +74,22 @@ func (s storeCommand) action(ctx context.Context, cmd *cli.Command) (err error) 
 	}()
 	if s.collection {
 		if r.c, err = r.db.Collection(args[1]); err != nil {
-			return fmt.Errorf("%w; %s holds: %s", err, r.dir, list(r.db.Collections()))
+			return r.misnamed(err)
 		}
 	}
 	return s.run(ctx, r)
+}
+
+// misnamed adds to the error of a name what the library does not say.
+func (r *request) misnamed(err error) error {
+	have := r.db.Collections()
+	switch {
+	case errors.Is(err, tarn.ErrInvalidName):
+		return fmt.Errorf("%w; %s holds: %s", err, r.dir, list(have))
+	case errors.Is(err, tarn.ErrNotFound) && len(have) == 0:
+		return fmt.Errorf("%w; %s", err, ingestMakes)
+	}
+	return err
 }
 
 // openStore opens a store that must be there: a command that looks at one, or
