@@ -7,6 +7,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -273,4 +274,114 @@ func TestNothingIsLeftForLater(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestEveryExportedNameIsExplained is about what a user of the packages can write: what
+// is exported at the top level, and methods of it. One comment explains a group of values,
+// and one behind a name that name.
+func TestEveryExportedNameIsExplained(t *testing.T) {
+	names := 0
+	for _, f := range house(t) {
+		if f.test || f.tree.Name.Name == "main" || in(f.room, []string{"bench"}) || slices.Contains(strings.Split(f.room, "/"), "internal") {
+			continue
+		}
+		for _, d := range f.tree.Decls {
+			for name, explained := range exported(d) {
+				names++
+				assert.True(t, explained, "%s: %s needs a comment", f.path, name)
+			}
+		}
+	}
+	require.Greater(t, names, 100)
+}
+
+// exported returns what a declaration makes that users can write, and whether a comment
+// says what it is.
+func exported(d ast.Decl) map[string]bool {
+	all := map[string]bool{}
+	switch d := d.(type) {
+	case *ast.FuncDecl:
+		name := d.Name.Name
+		if d.Recv != nil {
+			name = receiver(d.Recv.List[0].Type) + "." + name
+		}
+		all[name] = d.Doc != nil || d.Recv != nil && d.Name.Name == "Error" // package errors explains that one
+	case *ast.GenDecl:
+		for _, s := range d.Specs {
+			switch s := s.(type) {
+			case *ast.TypeSpec:
+				all[s.Name.Name] = s.Doc != nil || s.Comment != nil || d.Doc != nil && len(d.Specs) == 1
+			case *ast.ValueSpec:
+				for _, n := range s.Names {
+					all[n.Name] = d.Doc != nil || s.Doc != nil || s.Comment != nil
+				}
+			}
+		}
+	}
+	maps.DeleteFunc(all, func(name string, _ bool) bool {
+		of, method, _ := strings.Cut(name, ".")
+		return !ast.IsExported(of) || method != "" && !ast.IsExported(method)
+	})
+	return all
+}
+
+// receiver returns the name of the type that a method is of.
+func receiver(of ast.Expr) string {
+	switch of := of.(type) {
+	case *ast.StarExpr:
+		return receiver(of.X)
+	case *ast.IndexExpr:
+		return receiver(of.X)
+	case *ast.IndexListExpr:
+		return receiver(of.X)
+	case *ast.Ident:
+		return of.Name
+	}
+	return ""
+}
+
+func TestUnexplainedNamesAreSeen(t *testing.T) {
+	const text = `package p
+// G is generic.
+type G[T any] struct{}
+// Good is explained.
+func (g *G[T]) Good() {}
+func (g *G[T]) Error() string { return "" }
+func (g *G[T]) Bad() {}
+func Error() {}
+func (g G[T]) bad() {}
+func (h hidden) Bad() {}
+type hidden int
+// These are explained.
+const A, B = 1, 2
+const (
+	C = 1 // explained
+	BadD = 2
+	// E is.
+	E = 3
+)
+var BadV, badV = 1, 2
+type Bad struct{ Bad int }
+// A comment of a group of types.
+type (
+	BadT int
+	T int // explained
+)
+func BadF() {}
+func badF() {}
+`
+	f, err := parser.ParseFile(token.NewFileSet(), "p.go", text, parser.ParseComments)
+	require.NoError(t, err)
+	var good, bad []string
+	for _, d := range f.Decls {
+		for name, explained := range exported(d) {
+			if explained {
+				good = append(good, name)
+			} else {
+				bad = append(bad, name)
+			}
+		}
+	}
+	assert.ElementsMatch(t, []string{"G", "G.Good", "G.Error", "A", "B", "C", "E", "T"}, good)
+	assert.ElementsMatch(t, []string{"G.Bad", "BadD", "BadV", "Bad", "BadT", "BadF", "Error"}, bad)
 }

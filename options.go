@@ -63,30 +63,30 @@ const (
 	EngineCoder  = collection.EngineCoder
 )
 
-// The types of a collection; package collection documents them.
+// The types of a collection; package collection says more of each.
 type (
-	Collection       = collection.Collection
-	CollectionConfig = collection.Config
-	Metric           = collection.Metric
-	KeyKind          = collection.KeyKind
-	WriteMode        = collection.WriteMode
-	IndexConfig      = collection.IndexConfig
-	Engine           = collection.Engine
-	Payload          = collection.Payload
-	Point            = collection.Point
-	Result           = collection.Result
-	SearchOption     = collection.SearchOption
-	Stats            = collection.Stats
+	Collection       = collection.Collection   // one open collection: write, read, search, stream
+	CollectionConfig = collection.Config       // what a collection is made with
+	Metric           = collection.Metric       // how far apart two vectors are
+	KeyKind          = collection.KeyKind      // whether ids or strings name the points
+	WriteMode        = collection.WriteMode    // what is durable when Upsert and Delete return
+	IndexConfig      = collection.IndexConfig  // the parameters of the graph
+	Engine           = collection.Engine       // which graph it is
+	Payload          = collection.Payload      // the JSON object stored with a point
+	Point            = collection.Point        // what is written and read: id or key, vector, payload
+	Result           = collection.Result       // one answer of a search
+	SearchOption     = collection.SearchOption // changes one search
+	Stats            = collection.Stats        // what a collection tells of itself
 
-	Stream          = collection.Stream
-	StreamingConfig = collection.StreamingConfig
-	StreamStats     = collection.StreamStats
-	SendOption      = collection.SendOption
-	Ticket          = collection.Ticket
-	Op              = collection.Op
+	Stream          = collection.Stream          // takes points and writes them in micro-batches
+	StreamingConfig = collection.StreamingConfig // how large and how often those are
+	StreamStats     = collection.StreamStats     // counts the points of a stream
+	SendOption      = collection.SendOption      // changes one SendBatch or SendOps
+	Ticket          = collection.Ticket          // waits until what was sent is durable
+	Op              = collection.Op              // an upsert or a delete of one point
 
-	InvalidPointError = collection.InvalidPointError
-	UndeliveredError  = collection.UndeliveredError
+	InvalidPointError = collection.InvalidPointError // names the point of a batch that was refused
+	UndeliveredError  = collection.UndeliveredError  // holds what a stream has not written
 )
 
 // DefaultStreamingConfig returns 10 000 points, 128 points, 50 ms.

@@ -112,14 +112,14 @@ func part(path string) string {
 }
 
 func (c compacted) print(w io.Writer) error {
-	took := "no deleted point took space"
-	if c.DeletedBefore > 0 {
-		took = fmt.Sprintf("%s took space, %s now", many(c.DeletedBefore, "deleted point", "deleted points"), count(c.DeletedAfter))
-	}
-	if _, err := fmt.Fprintf(w, "%s before, %s now, for %s; %s\n", size(c.Before), size(c.After), many(c.Points, "point", "points"), took); err != nil {
+	if _, err := fmt.Fprintf(w, "%s before, %s now, for %s\n", size(c.Before), size(c.After), many(c.Points, "point", "points")); err != nil {
 		return err
 	}
-	var rows [][]string
+	deleted := []string{"  deleted points", count(c.DeletedBefore), count(c.DeletedAfter)}
+	if c.DeletedBefore == 0 {
+		deleted = append(deleted, "none took space")
+	}
+	rows := [][]string{deleted}
 	for _, p := range c.Parts {
 		row := []string{"  " + p.Name, size(p.Before), size(p.After)}
 		if note := p.grown(); note != "" {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -22,7 +23,7 @@ func TestCompactTellsWhatTheFilesTakeAndWhyOneGrew(t *testing.T) {
 	lines(ndjson(3), "--dim", "3")
 	status, stdout, stderr := tarnCommand("compact", "store", "docs")
 	require.Zero(t, status, stderr)
-	require.Regexp(t, `for 3 points; no deleted point took space\n`, stdout)
+	require.Regexp(t, `^[0-9.]+ kB before, [0-9.]+ kB now, for 3 points\n  deleted points +0 +0 +none took space\n`, stdout)
 	require.Regexp(t, `(?m)^  log +[0-9.]+ kB +[0-9.]+ kB  a new segment, reserved for writes to come$`, stdout)
 	require.Regexp(t, `(?m)^  vectors +[0-9.]+ kB +[0-9.]+ kB$`, stdout)
 
@@ -55,6 +56,16 @@ func TestCompactTellsWhatTheFilesTakeAndWhyOneGrew(t *testing.T) {
 	}
 	require.Equal(t, []string{partVectors, partGraph, partTables, partLog}, names)
 	require.Equal(t, partJSON{Before: got.Before, After: got.After}, sum)
+}
+
+func TestWhatCompactGaveBackIsCounted(t *testing.T) {
+	var out strings.Builder
+	c := compacted{Before: 3e6, After: 2e6, Points: 1, DeletedBefore: 1200, DeletedAfter: 7, Parts: []partJSON{{partGraph, 1e6, 2e6}, {partTables, 1e6, 9e6}}}
+	require.NoError(t, c.print(&out))
+	require.Equal(t, "3.0 MB before, 2.0 MB now, for 1 point\n"+
+		"  deleted points  1 200   7\n"+
+		"  graph           1.0 MB  2.0 MB\n"+
+		"  tables          1.0 MB  9.0 MB  written anew, with room for writes to come\n", out.String())
 }
 
 func TestEveryFileOfACollectionIsOfAPart(t *testing.T) {

@@ -146,7 +146,7 @@ func importLines(ctx context.Context, cmd *cli.Command, args []string) (err erro
 		return err
 	}
 	o.Resume = true
-	sum, err := runLines(ctx, c, o)
+	sum, err := runLines(ctx, cmd, c, o)
 	if err := errors.Join(err, printSummary(cmd, sum)); err != nil {
 		return err
 	}
@@ -182,12 +182,11 @@ func (im *importer) run(ctx context.Context, db *tarn.DB, first vecio.Row) (err 
 	if err := im.open(ctx, db, len(first.Vector)); err != nil {
 		return err
 	}
-	im.progress = &reading{show: progress.New(im.cmd.Root().ErrWriter), what: "row"}
+	show := &reading{show: progress.New(im.cmd.Root().ErrWriter), what: "row"}
+	im.progress = show
 	defer im.progress.End()
 	im.report.Resumed, _ = im.c.Position(im.report.Source)
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	ctx, end := untilFull(ctx, im.stream.Stats, tick.C)
+	ctx, end := watchStream(ctx, im.c, show)
 	defer end()
 	err = im.all(ctx, first)
 	if e := im.stream.Flush(ctx); err == nil { // now, not after the flush interval

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/urfave/cli/v3"
 
@@ -76,7 +75,7 @@ func runIngest(ctx context.Context, cmd *cli.Command) (err error) {
 	if err != nil {
 		return err
 	}
-	sum, err := runLines(ctx, c, o)
+	sum, err := runLines(ctx, cmd, c, o)
 	if err := errors.Join(err, printSummary(cmd, sum)); err != nil {
 		return err
 	}
@@ -86,11 +85,11 @@ func runIngest(ctx context.Context, cmd *cli.Command) (err error) {
 	return nil
 }
 
-// runLines is ingest.Run, which ends when the disk stays full.
-func runLines(ctx context.Context, c *tarn.Collection, o ingest.Options) (ingest.Summary, error) {
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	ctx, end := untilFull(ctx, func() tarn.StreamStats { return c.Stats().Stream }, tick.C)
+// runLines is ingest.Run, which shows what it does and ends when the disk stays full.
+func runLines(ctx context.Context, cmd *cli.Command, c *tarn.Collection, o ingest.Options) (ingest.Summary, error) {
+	show := &reading{show: progress.New(cmd.Root().ErrWriter), what: "line"}
+	o.Progress = show
+	ctx, end := watchStream(ctx, c, show)
 	defer end()
 	sum, err := ingest.Run(ctx, c, o)
 	return sum, fullness(ctx, err)
@@ -119,7 +118,6 @@ func ingestOptions(cmd *cli.Command, file string) (ingest.Options, error) {
 	if o.BadFile == "" {
 		o.BadFile = bad
 	}
-	o.Progress = &reading{show: progress.New(cmd.Root().ErrWriter), what: "line"}
 	return o, nil
 }
 

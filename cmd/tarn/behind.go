@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/tarndb/tarn"
+)
+
+// fewBehind is how many points may always be beside the graph without anybody waiting.
+const fewBehind = 2_048
+
+// behind finds out whether a stream waits for the indexer: no more points may be beside
+// the graph, and there is room for new ones as fast as the graph takes those.
+type behind struct {
+	was   tarn.StreamStats
+	delta int
+	waits int // looks in a row
+}
+
+// look is told of each second, and reports whether the stream waited in it and in the one
+// before. What is queued would then take longer than half a second to write, though the
+// disk is not what it waits for: more is beside the graph than was written, and that does
+// not become more as it does while there is room.
+func (b *behind) look(now tarn.Stats) bool {
+	s, written := now.Stream, int(now.Stream.Written-b.was.Written)
+	held := b.was.Queued > 0 && s.Queued > written/2 && s.LastError == nil
+	full := now.InDelta > max(fewBehind, written) && now.InDelta-b.delta <= written/2
+	if b.waits++; !held || !full {
+		b.waits = 0
+	}
+	b.was, b.delta = s, now.InDelta
+	return b.waits >= 2
+}
+
+// tellBehind says once that the reading waits for the indexer, if it does: a bar that has
+// become slow does not say why. It returns what ends the looking.
+func (p *reading) tellBehind(stats func() tarn.Stats, look <-chan time.Time) (end func()) {
+	over, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		var b behind
+		for {
+			select {
+			case <-over:
+				return
+			case <-look:
+				if now := stats(); b.look(now) {
+					p.show.Say("waiting for the indexer, %s points behind: %ss are stored at its pace now", count(now.InDelta), p.what)
+					return
+				}
+			}
+		}
+	}()
+	return func() {
+		close(over)
+		<-done
+	}
+}
+
+// watchStream looks at the stream of c every second: it says if the indexer sets the
+// pace, and ends the context it returns if the disk stays full.
+func watchStream(ctx context.Context, c *tarn.Collection, p *reading) (context.Context, func()) {
+	disk, pace := time.NewTicker(time.Second), time.NewTicker(time.Second)
+	ctx, enough := untilFull(ctx, func() tarn.StreamStats { return c.Stats().Stream }, disk.C)
+	told := p.tellBehind(c.Stats, pace.C)
+	return ctx, func() {
+		told()
+		enough()
+		disk.Stop()
+		pace.Stop()
+	}
+}
