@@ -31,7 +31,7 @@ func TestEverySessionOfTheDocumentsShowsWhatItSays(t *testing.T) {
 			require.Zero(t, status, "$ %s%s", st.typed, shown) // one that fails says so: ; echo $?
 			for line := range strings.Lines(shown) {
 				fits := len([]rune(strings.TrimSuffix(line, "\n"))) <= 80 || !strings.HasPrefix(st.typed, "tarn ")
-				assert.True(t, fits, "$ %s%s", st.typed, line)
+				assert.True(t, fits || cpu.MatchString(line), "$ %s%s", st.typed, line) // a processor's name is as long as it is
 			}
 			if *update {
 				s.steps[i].shown = shown
