@@ -24,7 +24,7 @@ type behind struct {
 // not become more as it does while there is room.
 func (b *behind) look(now tarn.Stats) bool {
 	s, written := now.Stream, int(now.Stream.Written-b.was.Written)
-	held := b.was.Queued > 0 && s.Queued > written/2 && s.LastError == nil
+	held := s.Queued > written/2 && s.LastError == nil
 	full := now.InDelta > max(fewBehind, written) && now.InDelta-b.delta <= written/2
 	if b.waits++; !held || !full {
 		b.waits = 0
@@ -40,14 +40,15 @@ func (p *reading) tellBehind(stats func() tarn.Stats, look <-chan time.Time) (en
 	go func() {
 		defer close(done)
 		var b behind
+		said := false
 		for {
 			select {
 			case <-over:
 				return
 			case <-look:
-				if now := stats(); b.look(now) {
+				if now := stats(); b.look(now) && !said {
+					said = true
 					p.show.Say("waiting for the indexer, %s points behind: %ss are stored at its pace now", count(now.InDelta), p.what)
-					return
 				}
 			}
 		}

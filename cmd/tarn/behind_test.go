@@ -53,7 +53,7 @@ func TestWhoReadsLinesIsToldOnceThatTheIndexerSetsThePace(t *testing.T) {
 	p := &reading{show: progress.NewLines(&out, time.Hour), what: "line"}
 	look, given := make(chan time.Time), make(chan tarn.Stats)
 	end := p.tellBehind(func() tarn.Stats { return <-given }, look)
-	for n := range 3 {
+	for n := range 6 {
 		look <- time.Time{}
 		given <- second{70_000 + 3_000*n, 10_000, 65_536, nil}.stats()
 	}
