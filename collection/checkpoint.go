@@ -128,10 +128,7 @@ func (c *Collection) checkpointLocked(ctx context.Context, withSnapshot bool) er
 	}
 	c.hook("checkpoint: after log delete")
 	c.reclaim()
-	select {
-	case c.warm <- struct{}{}:
-	default:
-	}
+	c.warmSoon()
 	return nil
 }
 

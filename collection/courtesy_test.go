@@ -1,6 +1,7 @@
 package collection
 
 import (
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -79,4 +80,40 @@ func TestIndexersMakeUpForWhatTheyPutOffPointByPoint(t *testing.T) {
 	require.Equal(t, 20, again(), "as many as they indexed")
 	b.s.c.index.linked.Add(1 << 40)
 	require.Equal(t, 20, again(), "no more for having worked a lot")
+}
+
+// TestCodesOfABurstAreCopiedWhenTheGraphHasIt: not before, and without a checkpoint.
+func TestCodesOfABurstAreCopiedWhenTheGraphHasIt(t *testing.T) {
+	fs, gate := tempFS(t), make(chan struct{})
+	const dim, n = 16_384, 270 // three chunks, of which two have codes enough to be copied
+	require.NoError(t, Create(fs, Config{Dim: dim}, [16]byte{1}))
+	c, err := Open(Options{Name: "test", FS: fs, MaxPayload: 1000, MaxK: 100, Knobs: Knobs{
+		CheckpointBytes: 1 << 40,
+		Hook: func(step string) {
+			if step == "index: between graph and delta" {
+				<-gate
+			}
+		},
+	}})
+	require.NoError(t, err)
+	open := sync.OnceFunc(func() { close(gate) })
+	defer func() {
+		open()
+		require.NoError(t, c.Close())
+	}()
+	for range 2 {
+		c.warm <- struct{}{} // the second is taken when the copying at the start is over
+	}
+	points := make([]Point, n)
+	for i := range points {
+		v := make([]float32, dim)
+		v[i] = 1
+		points[i] = Point{ID: uint64(i), Vector: v}
+	}
+	require.NoError(t, c.Upsert(t.Context(), points...))
+	require.True(t, c.store.Cold())
+	before := &c.store.Codes().Bytes(2)[0]
+	open()
+	untilTrue(t, "the codes are copied", func() bool { return before != &c.store.Codes().Bytes(2)[0] })
+	require.False(t, c.store.Cold())
 }

@@ -61,6 +61,9 @@ func (c *Collection) indexLoop(helps bool) {
 				// says so: the others have looked before.
 				c.maintain.kick()
 			}
+			if c.store.Cold() && v.delta.Len() <= int(v.missed.parked.Load()) {
+				c.warmSoon()
+			}
 			select {
 			case <-work:
 				continue

@@ -83,7 +83,16 @@ func (c *Collection) buildIndex() {
 	c.unlockWriter()
 }
 
-// warmLoop copies codes to huge pages, at the start and when much has been written.
+// warmSoon asks for the codes of new slots to be copied to huge pages.
+func (c *Collection) warmSoon() {
+	select {
+	case c.warm <- struct{}{}:
+	default:
+	}
+}
+
+// warmLoop copies codes to huge pages, at the start, after each checkpoint, and when all
+// that was written is in the graph: not before, since it would take time from a burst.
 func (c *Collection) warmLoop() {
 	for {
 		if err := c.store.Warm(c.bg); err != nil {

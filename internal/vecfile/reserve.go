@@ -71,10 +71,8 @@ func (s *Store) prepare(f *slotFile, rows int) error {
 // add publishes a whole chunk behind the others.
 func (s *Store) add(c *chunk) {
 	s.pending = nil
-	if s.copying && c.files[codes].mapping != nil && s.codeBytes(len(s.chunks)) >= s.warmMin {
-		if block, err := s.arena.take(s.lay.rowBytes(codes)); err == nil {
-			c.private = block // without memory the mapping serves
-		}
+	if s.warmed && c.files[codes].mapping != nil && s.codeBytes(len(s.chunks)) >= s.warmMin {
+		s.cold.Store(true)
 	}
 	s.chunks = append(s.chunks, c)
 	s.vecs.Store(s.vecs.Load().With(c.files[vectors].rows))

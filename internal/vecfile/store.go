@@ -39,6 +39,7 @@ type Store struct {
 	codes    atomic.Pointer[kernel.Rows]
 	sides    atomic.Pointer[[][]byte] // sidecar rows by chunk
 	reserved atomic.Uint32            // slots below it have files and memory (I3)
+	cold     atomic.Bool              // a chunk was added since Warm, which would copy its codes
 	checked  bitmap.Set               // slots whose checksums were seen right, or that this process wrote
 
 	syncing sync.Mutex // one Sync at a time; taken before mu
@@ -51,7 +52,7 @@ type Store struct {
 	retired  []vfs.Mapping // of chunks that Shrink removed
 	arena    arena
 	newFiles bool  // the folder has entries that were not synced
-	copying  bool  // new chunks get their codes in memory (Warm was called)
+	warmed   bool  // Warm was called
 	warmMin  int64 // bytes of codes below which Warm leaves them mapped
 	failed   error // I6
 	closed   bool
@@ -155,6 +156,10 @@ func (s *Store) Codes() *kernel.Rows { return s.codes.Load() }
 
 // Vectors returns the table of vector rows, as it is now.
 func (s *Store) Vectors() *kernel.Rows { return s.vecs.Load() }
+
+// Cold reports whether chunks were added that Warm would copy. It tells so only after
+// the first Warm.
+func (s *Store) Cold() bool { return s.cold.Load() }
 
 // Reserved returns the number of slots that Write accepts: those below it.
 func (s *Store) Reserved() uint32 { return s.reserved.Load() }

@@ -16,9 +16,18 @@ func TestI5_CodesInMemoryFollowWhatIsWritten(t *testing.T) {
 	require.NotSame(t, &old.Bytes(0)[0], &s.Codes().Bytes(0)[0])
 	require.Equal(t, old.Bytes(0), s.Codes().Bytes(0))
 	requireHolds(t, s, want)
-	requireHolds(t, s, fill(t, s, 100, 400, 2))
+	require.False(t, s.Cold())
+	chunks := len(s.chunks)
+	requireHolds(t, s, fill(t, s, 100, 300, 2))
+	require.True(t, s.Cold(), "new chunks are left to the next time")
+	require.Nil(t, s.chunks[chunks].private)
+	require.NoError(t, s.Warm(context.Background()))
+	require.False(t, s.Cold())
+	requireHolds(t, s, points(100, 300, 2, 20))
+	requireHolds(t, s, fill(t, s, 300, 400, 2))
+	require.NoError(t, s.Warm(context.Background()))
 	for _, c := range s.chunks {
-		require.NotNil(t, c.private, "new chunks have their codes in memory too")
+		require.NotNil(t, c.private)
 		require.Nil(t, c.next)
 	}
 	again := s.Codes()
@@ -64,6 +73,8 @@ func TestFewCodesStayWhereTheyAre(t *testing.T) {
 	require.NoError(t, s.Warm(context.Background()))
 	require.Same(t, before, s.Codes())
 	require.Empty(t, s.arena.blocks)
+	requireHolds(t, s, fill(t, s, 100, 400, 2))
+	require.False(t, s.Cold())
 	requireHolds(t, s, want)
 }
 
