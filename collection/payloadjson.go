@@ -88,7 +88,7 @@ func (w *plainWriter) object(m map[string]any, depth int) bool {
 	}
 	w.buf = w.buf[:start]
 	names.miss()
-	if !names.hasRoom(len(m) - found) {
+	if !names.hasRoom(len(m) - min(found, len(names.written))) { // none is found in one that begins anew
 		names = nil
 	}
 	return w.sorted(m, depth, names)

@@ -163,6 +163,22 @@ func TestWhatIsKeptOfNamesIsBounded(t *testing.T) {
 	}
 }
 
+func TestACacheThatBeginsAnewHasRoomForNoMoreNamesThanAnEmptyOne(t *testing.T) {
+	var w plainWriter
+	few, most := many("a", 40), many("b", 60)
+	for name, v := range few {
+		most[name] = v
+	}
+	_, ok := encodeWith(&w, few, 1<<20)
+	require.True(t, ok)
+	require.Len(t, w.names[0].written, 40)
+	for range 3 * mostWait {
+		_, ok := encodeWith(&w, most, 1<<20)
+		require.True(t, ok)
+		require.LessOrEqual(t, len(w.names[0].written), keptNames)
+	}
+}
+
 func TestAWriterKeepsNothingOfAPayload(t *testing.T) {
 	for name, last := range map[string]any{"written": 1, "given up": func() {}} {
 		var w plainWriter

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"math"
 	"runtime/debug"
 	"syscall"
 	"testing"
@@ -90,6 +91,26 @@ func TestI5_NothingIsReadOrWrittenBehindAVector(t *testing.T) {
 			}
 			_, bad := Check(x)
 			require.Equal(t, -1, bad)
+		}
+	})
+}
+
+func TestI5_TheLoopsOfEncodingWriteNothingBehindWhatTheyAreGiven(t *testing.T) {
+	onEveryTier(t, func(t *testing.T) {
+		a, b, c := atTheEdge(t, 4096), atTheEdge(t, 4096), atTheEdge(t, 512)
+		floats := func(m []byte, dim int) []float32 {
+			m = m[len(m)-4*dim:]
+			return unsafe.Slice((*float32)(unsafe.Pointer(&m[0])), dim)
+		}
+		r := newRand(34)
+		for dim := 1; dim <= 300; dim++ {
+			x, residuals, codes := floats(a, dim), floats(b, dim), c[len(c)-dim:]
+			shapes[0].fill(r, x)
+			_, squares := sums(x)
+			require.Len(t, normalise(x, 1/math.Sqrt(squares), residuals), dim)
+			lo, hi, _ := spread(residuals, x, 1, 0)
+			h := header{scale: (hi - lo) / codeLevels}
+			quantise(residuals, lo, &h, codes)
 		}
 	})
 }
