@@ -99,6 +99,54 @@ func TestB06_ARecordWithAPieceThatFailsIsNeverReadAgain(t *testing.T) {
 	}
 }
 
+func TestAKillOrAPowerCutBetweenThePiecesOfARecordKeepsWhatIsBeforeIt(t *testing.T) {
+	l, in, mem := faulty(t, oneSegment())
+	_, err := l.Append(2, inPieces()...) // so that the segment has room for another
+	require.NoError(t, err)
+	lsn, err := l.Append(1, payloadOf(2))
+	require.NoError(t, err)
+	require.NoError(t, l.Sync(lsn))
+	var disks []*vfs.Mem
+	in.Before(func(c vfs.Call) {
+		if c.Op != vfs.OpWrite || c.Off < headerBlock || len(disks) == 16 { // then the next segment is filled ahead
+			return
+		}
+		disks = append(disks, mem.Crash(1, vfs.Crash{Keep: 1})) // as after a kill
+		for seed := range uint64(3) {
+			disks = append(disks, mem.Crash(seed, vfs.Crash{Keep: 0.5, Torn: 0.3, Garbage: 0.1}))
+		}
+	})
+	_, err = l.Append(1, inPieces()...)
+	require.NoError(t, err)
+	in.Before(func(vfs.Call) {})
+	require.Len(t, disks, 16)
+	torn := 0
+	for _, disk := range disks {
+		again, rec, err := Open(disk, oneSegment(), 0, none)
+		require.NoError(t, err)
+		require.Equal(t, uint64(2), rec.LastLSN)
+		if rec.TornBytes > 0 {
+			torn++
+		}
+		lsn, err := again.Append(1, payloadOf(3))
+		require.NoError(t, err)
+		require.NoError(t, again.Sync(lsn))
+		require.NoError(t, again.Close())
+		n := uint64(0)
+		again, rec, err = Open(disk.Crash(1, vfs.Crash{}), oneSegment(), 0, func(r Record) error {
+			if n++; r.Kind == 1 {
+				require.Equal(t, payloadOf(r.LSN), r.Payload)
+			}
+			return nil
+		})
+		require.NoError(t, err)
+		require.Equal(t, uint64(3), n)
+		require.Zero(t, rec.TornBytes)
+		require.NoError(t, again.Close())
+	}
+	require.GreaterOrEqual(t, torn, 9)
+}
+
 func TestI10_CloseCutsTheZerosOffOnceAndOnlyAfterAWrite(t *testing.T) {
 	mem := vfs.NewMem()
 	require.NoError(t, Create(mem, oneSegment()))
