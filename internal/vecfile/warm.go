@@ -15,7 +15,7 @@ const (
 // Warm verifies the code rows of all chunks and, from a few MiB of codes on,
 // copies them to huge pages, chunk by chunk. It is meant to run in the background:
 // writers wait for a piece of a chunk at a time, readers for nothing. It may be
-// called again; what was copied stays so. A chunk that is added later has its codes
+// called again, not twice at once; what was copied stays so. A chunk that is added later has its codes
 // in the file alone until then (Cold): a page that is written for the first time is
 // cleared first, which a burst of writes has no time for. Damage that codes cannot
 // be made anew from is left to Check.
