@@ -62,8 +62,8 @@ func (x *idCounts) has(id uint64) bool {
 
 // idTable counts ids in a hash table with linear probing (Knuth, The Art of Computer
 // Programming 3, section 6.4, algorithms L and R): every send goes through it twice, in
-// a third of the time that a map takes. The places are a power of two, a quarter of them
-// free.
+// half of the time that a map takes. The places are a power of two, at least a quarter of
+// them free.
 type idTable struct {
 	places []idPlace
 	used   int
