@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"sync/atomic"
 
@@ -146,7 +147,7 @@ type moment struct {
 	slots    uint32
 	live     *bitmap.Set
 	digest   uint64
-	payloads map[uint32][]byte
+	payloads iter.Seq2[uint32, []byte]
 	keys     meta.KeyChanges
 	config   Config
 }

@@ -2,7 +2,7 @@ package collection
 
 import (
 	"fmt"
-	"maps"
+	"iter"
 	"sync"
 
 	"github.com/tarndb/tarn/internal/codec"
@@ -14,8 +14,8 @@ import (
 // there, so one of the two has it.
 type payloads struct {
 	mu     sync.RWMutex
-	fresh  map[uint32][]byte
-	frozen map[uint32][]byte // what the checkpoint that is being written takes
+	fresh  slotBlobs
+	frozen slotBlobs // what the checkpoint that is being written takes
 }
 
 // putAll takes those of a batch, before any of its slots is live.
@@ -23,52 +23,51 @@ func (p *payloads) putAll(ops []op) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i := range ops {
-		data := ops[i].blob()
-		if data == nil || ops[i].isDelete() {
-			continue
+		if data := ops[i].blob(); data != nil && !ops[i].isDelete() {
+			p.fresh.put(ops[i].slot, data)
 		}
-		if p.fresh == nil {
-			p.fresh = map[uint32][]byte{}
-		}
-		p.fresh[ops[i].slot] = data
 	}
 }
 
 // drop forgets the payload of a slot that may be written again.
 func (p *payloads) drop(slot uint32) {
 	p.mu.Lock()
-	delete(p.fresh, slot)
+	p.fresh.drop(slot)
 	p.mu.Unlock()
 }
 
 func (p *payloads) get(slot uint32) ([]byte, bool) {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	data, ok := p.fresh[slot]
+	data, ok := p.fresh.get(slot)
 	if !ok {
-		data, ok = p.frozen[slot]
+		data, ok = p.frozen.get(slot)
 	}
 	return data, ok
 }
 
-// freeze hands over all entries; thaw must follow.
-func (p *payloads) freeze() map[uint32][]byte {
+// freeze returns all entries by slot, which stay as they are until thaw, which must
+// follow.
+func (p *payloads) freeze() iter.Seq2[uint32, []byte] {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.frozen, p.fresh = p.fresh, nil
-	return p.frozen
+	p.frozen, p.fresh = p.fresh, slotBlobs{}
+	frozen := p.frozen
+	return frozen.all()
 }
 
 // thaw drops the frozen entries once they are committed, or takes them back.
 func (p *payloads) thaw(committed bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !committed && len(p.frozen) > 0 {
+	if !committed {
 		back := p.frozen
-		maps.Copy(back, p.fresh)
+		for slot, data := range p.fresh.all() {
+			back.put(slot, data)
+		}
 		p.fresh = back
 	}
-	p.frozen = nil
+	p.frozen = slotBlobs{}
 }
 
 // read fills out[i] with the payload of slots[i], nil where has says none.

@@ -18,14 +18,14 @@ const (
 //
 // So a commit takes what has come during the one before.
 type stored struct {
-	payloads map[uint32][]byte
+	payloads slotBlobs
 	keys     map[string]uint64
 	bytes    int
 	space    []byte // for payloads to come
 }
 
 func newStored() stored {
-	return stored{payloads: map[uint32][]byte{}, keys: map[string]uint64{}}
+	return stored{keys: map[string]uint64{}}
 }
 
 // addPayload adds a copy of data.
@@ -35,7 +35,7 @@ func (s *stored) addPayload(slot uint32, data []byte) {
 	}
 	from := len(s.space)
 	s.space = append(s.space, data...)
-	s.payloads[slot] = s.space[from:len(s.space):len(s.space)]
+	s.payloads.put(slot, s.space[from:len(s.space):len(s.space)])
 	s.bytes += len(data) + storedCost
 }
 
@@ -79,10 +79,10 @@ func (r *restore) commitRest() error {
 }
 
 func (r *restore) commit(s *stored) error {
-	if len(s.payloads) == 0 {
+	if s.payloads.empty() {
 		return nil
 	}
-	u := meta.Update{Payloads: s.payloads}
+	u := meta.Update{Payloads: s.payloads.all()}
 	if len(s.keys) > 0 {
 		u.Keys = meta.KeyChanges{Next: r.moment.nextKey, Put: s.keys}
 	}

@@ -13,9 +13,10 @@ func BenchmarkPayloads(b *testing.B) {
 	for _, n := range []uint32{1_000, 100_000} {
 		b.Run(fmt.Sprintf("k=10/n=%d", n), func(b *testing.B) {
 			s := newStore(b, disk(b))
-			u := Update{Payloads: map[uint32][]byte{}}
+			put := map[uint32][]byte{}
+			u := Update{Payloads: bySlot(put)}
 			for slot := range n {
-				u.Payloads[slot] = make([]byte, 200)
+				put[slot] = make([]byte, 200)
 			}
 			require.NoError(b, s.Commit(u))
 			slots := make([]uint32, 10)
@@ -45,9 +46,10 @@ func BenchmarkCommit(b *testing.B) {
 			}
 			next := uint32(0)
 			for b.Loop() {
-				u := Update{Payloads: map[uint32][]byte{}}
+				put := map[uint32][]byte{}
+				u := Update{Payloads: bySlot(put)}
 				for range n {
-					u.Payloads[next%1_000_000] = make([]byte, 200)
+					put[next%1_000_000] = make([]byte, 200)
 					next++
 				}
 				u.Checkpoint = &Checkpoint{LSN: uint64(next), Slots: 1_000_000, Live: alive}
@@ -65,9 +67,10 @@ func BenchmarkOpen(b *testing.B) {
 			dir := disk(b)
 			s, err := Create(dir, name, nil, testUUID)
 			require.NoError(b, err)
-			u := Update{Checkpoint: &Checkpoint{Slots: n, Live: &bitmap.Set{}}, Payloads: map[uint32][]byte{}}
+			put := map[uint32][]byte{}
+			u := Update{Checkpoint: &Checkpoint{Slots: n, Live: &bitmap.Set{}}, Payloads: bySlot(put)}
 			for slot := range n {
-				u.Payloads[slot] = make([]byte, 200)
+				put[slot] = make([]byte, 200)
 				u.Checkpoint.Live.Add(slot)
 			}
 			require.NoError(b, s.Commit(u))

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 
@@ -15,9 +16,9 @@ import (
 
 // Update is what one Commit changes; what is zero stays as it is.
 type Update struct {
-	Checkpoint   *Checkpoint // Live must not change during the call; nil: no slot
-	Payloads     map[uint32][]byte
-	DropPayloads []uint32 // before Payloads are put
+	Checkpoint   *Checkpoint               // Live must not change during the call; nil: no slot
+	Payloads     iter.Seq2[uint32, []byte] // by slot, best ascending; gone through twice; nil: none
+	DropPayloads []uint32                  // before Payloads are put
 	Positions    map[string]uint64
 	Config       []byte
 	Keys         KeyChanges
@@ -116,19 +117,22 @@ func putU64(w writer, b bucket, key []byte, n uint64) error {
 	return putSealed(w, b, key, binary.LittleEndian.AppendUint64(nil, n))
 }
 
-// putPayloads puts payloads in the order of their slots, so that those of new
-// slots are appended. All sealed values share one allocation.
-func putPayloads(w writer, all map[uint32][]byte) error {
+// putPayloads puts payloads in their order, so that those of new slots are appended.
+// All sealed values share one allocation.
+func putPayloads(w writer, all iter.Seq2[uint32, []byte]) error {
+	if all == nil {
+		return nil
+	}
 	size := 0
 	for _, p := range all {
 		size += len(p) + sealSize
 	}
 	space := make([]byte, 0, size)
 	var key [4]byte
-	for _, slot := range slices.Sorted(maps.Keys(all)) {
+	for slot, p := range all {
 		binary.BigEndian.PutUint32(key[:], slot)
 		start := len(space)
-		space = seal(space, payloads, key[:], all[slot])
+		space = seal(space, payloads, key[:], p)
 		if err := w.put(payloads, key[:], space[start:len(space):len(space)]); err != nil {
 			return fmt.Errorf("payload of slot %d: %w", slot, err)
 		}

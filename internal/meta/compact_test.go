@@ -14,7 +14,7 @@ func TestCompactKeepsTheRecordsAndGivesPagesBack(t *testing.T) {
 	for slot := range uint32(3_000) {
 		all[slot] = bytes.Repeat([]byte{byte(slot)}, 500)
 	}
-	require.NoError(t, s.Commit(Update{Payloads: all, Positions: map[string]uint64{"a": 7}}))
+	require.NoError(t, s.Commit(Update{Payloads: bySlot(all), Positions: map[string]uint64{"a": 7}}))
 	var drop []uint32
 	for slot := range uint32(2_900) {
 		drop = append(drop, slot)
@@ -45,7 +45,7 @@ func TestCompactKeepsTheRecordsAndGivesPagesBack(t *testing.T) {
 	close(stop)
 	done.Wait()
 	require.Less(t, s.Bytes(), before/4)
-	require.NoError(t, s.Commit(Update{Payloads: map[uint32][]byte{1: []byte("new")}, Config: []byte("cfg2")}))
+	require.NoError(t, s.Commit(Update{Payloads: bySlot(map[uint32][]byte{1: []byte("new")}), Config: []byte("cfg2")}))
 	require.NoError(t, s.Close())
 
 	s, err := Open(dir, "meta.db", false)

@@ -77,11 +77,12 @@ func story(t testing.TB, slots uint32) (path string, want answers, has *bitmap.S
 	has = &bitmap.Set{}
 	alive := &bitmap.Set{}
 	for round := range uint32(4) {
-		u := Update{Payloads: map[uint32][]byte{}, Positions: map[string]uint64{"a": uint64(round), fmt.Sprint("source-", round): 7}}
+		put := map[uint32][]byte{}
+		u := Update{Payloads: bySlot(put), Positions: map[string]uint64{"a": uint64(round), fmt.Sprint("source-", round): 7}}
 		for slot := range slots {
 			switch {
 			case slot%4 == round:
-				u.Payloads[slot] = bytes.Repeat([]byte{byte(slot)}, r.IntN(400))
+				put[slot] = bytes.Repeat([]byte{byte(slot)}, r.IntN(400))
 				has.Add(slot)
 				alive.Add(slot)
 			case round == 2 && slot%8 == 1:
@@ -131,7 +132,7 @@ func examineDamaged(t *testing.T, path string, want answers, has *bitmap.Set, wh
 			if examined++; examined%16 != 0 {
 				return nil // a commit waits for the disk
 			}
-			return s.Commit(Update{Payloads: map[uint32][]byte{1: []byte("new")}, DropPayloads: []uint32{2}})
+			return s.Commit(Update{Payloads: bySlot(map[uint32][]byte{1: []byte("new")}), DropPayloads: []uint32{2}})
 		}()
 	}()
 	select {

@@ -49,11 +49,11 @@ func replaceFD(t *testing.T, path, by string) (restore func()) {
 func TestB05_ACommitOnAFullDiskLeavesEverythingAndWorksLater(t *testing.T) {
 	dir := disk(t)
 	s := newStore(t, dir)
-	require.NoError(t, s.Commit(Update{Payloads: map[uint32][]byte{1: []byte("one")}, Positions: map[string]uint64{"a": 1}}))
+	require.NoError(t, s.Commit(Update{Payloads: bySlot(map[uint32][]byte{1: []byte("one")}), Positions: map[string]uint64{"a": 1}}))
 	restore := replaceFD(t, dir.Path(name), "/dev/full")
 	u := Update{
 		Checkpoint: &Checkpoint{LSN: 5, Slots: 10, Live: set(1, 2)},
-		Payloads:   map[uint32][]byte{1: []byte("two"), 2: []byte("new")},
+		Payloads:   bySlot(map[uint32][]byte{1: []byte("two"), 2: []byte("new")}),
 		Positions:  map[string]uint64{"a": 2},
 		Config:     []byte("changed"),
 	}
@@ -80,7 +80,7 @@ func TestB05_ACommitOnAFullDiskLeavesEverythingAndWorksLater(t *testing.T) {
 func TestB05_AFileThatMayNotGrowIsAFullDisk(t *testing.T) {
 	dir := disk(t)
 	s := newStore(t, dir)
-	big := Update{Payloads: map[uint32][]byte{7: make([]byte, 32<<20)}}
+	big := Update{Payloads: bySlot(map[uint32][]byte{7: make([]byte, 32<<20)})}
 	var old unix.Rlimit // of the whole process: go test's own files stay well below
 	require.NoError(t, unix.Getrlimit(unix.RLIMIT_FSIZE, &old))
 	require.NoError(t, unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: 16 << 20, Max: old.Max}))
@@ -113,9 +113,10 @@ func TestB01_B02_AFailedCommitIsFinalAndNotTriedAgain(t *testing.T) {
 func TestB07_AFileCutShortUnderItsMapIsAnError(t *testing.T) {
 	dir := disk(t)
 	s := newStore(t, dir)
-	u := Update{Payloads: map[uint32][]byte{}}
+	put := map[uint32][]byte{}
+	u := Update{Payloads: bySlot(put)}
 	for slot := range uint32(5000) {
-		u.Payloads[slot] = make([]byte, 100)
+		put[slot] = make([]byte, 100)
 	}
 	require.NoError(t, s.Commit(u))
 	require.NoError(t, os.Truncate(dir.Path(name), 8192))

@@ -36,7 +36,7 @@ func TestAFileGrowsWithWhatIsInIt(t *testing.T) {
 			written += 200
 			slot++
 		}
-		require.NoError(t, s.Commit(Update{Payloads: some}))
+		require.NoError(t, s.Commit(Update{Payloads: bySlot(some)}))
 		require.Less(t, s.Bytes(), 4*written+128<<10, "after %d payloads", slot)
 	}
 }
@@ -56,7 +56,7 @@ func TestACommitIsNotCopiedBecauseItsFileGrows(t *testing.T) {
 			some[slot] = make([]byte, 200)
 			slot++
 		}
-		require.NoError(t, s.Commit(Update{Payloads: some}))
+		require.NoError(t, s.Commit(Update{Payloads: bySlot(some)}))
 	})
 	require.Less(t, allocs, 8.0*n, "6.1 as it is, 10.5 with a mapping that grows")
 }

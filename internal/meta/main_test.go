@@ -1,6 +1,9 @@
 package meta
 
 import (
+	"iter"
+	"maps"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -51,4 +54,15 @@ func set(slots ...uint32) *bitmap.Set {
 		b.Add(slot)
 	}
 	return &b
+}
+
+// bySlot returns payloads as an Update has them.
+func bySlot(m map[uint32][]byte) iter.Seq2[uint32, []byte] {
+	return func(yield func(uint32, []byte) bool) {
+		for _, slot := range slices.Sorted(maps.Keys(m)) {
+			if !yield(slot, m[slot]) {
+				return
+			}
+		}
+	}
 }

@@ -41,7 +41,8 @@ func (m *model) clone() *model {
 
 // change returns a random update and the model after it.
 func (m *model) change(r *rand.Rand) (Update, *model) {
-	u, next := Update{Payloads: map[uint32][]byte{}}, m.clone()
+	put := map[uint32][]byte{}
+	u, next := Update{Payloads: bySlot(put)}, m.clone()
 	for range r.IntN(30) {
 		slot := r.Uint32N(modelSlots)
 		u.DropPayloads = append(u.DropPayloads, slot)
@@ -52,7 +53,7 @@ func (m *model) change(r *rand.Rand) (Update, *model) {
 		slot := r.Uint32N(modelSlots)
 		p := make([]byte, r.IntN(300))
 		fillRandom(r, p)
-		u.Payloads[slot], next.Payloads[slot] = p, string(p)
+		put[slot], next.Payloads[slot] = p, string(p)
 		next.has.Add(slot)
 	}
 	if r.IntN(3) > 0 {

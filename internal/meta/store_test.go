@@ -31,7 +31,7 @@ func TestWhatIsCommittedIsReadBackAfterReopening(t *testing.T) {
 		Snapshot: "graph-9.snap", SnapshotCRC: 0xDEADBEEF, UUID: testUUID}
 	require.NoError(t, s.Commit(Update{
 		Checkpoint: &want,
-		Payloads:   map[uint32][]byte{5: []byte("five"), 70_000: {}, 1<<32 - 1: []byte("last")},
+		Payloads:   bySlot(map[uint32][]byte{5: []byte("five"), 70_000: {}, 1<<32 - 1: []byte("last")}),
 		Positions:  map[string]uint64{"kafka-0": 12, "": 1<<64 - 1},
 		Config:     []byte("{}"),
 	}))
@@ -122,7 +122,7 @@ func TestI3_TheCopyFollowsEveryCommitAndIsNotNeeded(t *testing.T) {
 	require.NoError(t, os.Remove(dir.Path("meta.copy")))
 	s = reopen(t, s)
 	require.Len(t, findings(t, s), 1)
-	require.NoError(t, s.Commit(Update{Payloads: map[uint32][]byte{1: nil}}))
+	require.NoError(t, s.Commit(Update{Payloads: bySlot(map[uint32][]byte{1: nil})}))
 	require.Empty(t, findings(t, s), "the next commit makes it good")
 }
 
@@ -199,9 +199,10 @@ func TestReadersSeeWholeCommitsWhileTheFileGrows(t *testing.T) {
 		})
 	}
 	for round := range 20 {
-		u := Update{Payloads: map[uint32][]byte{}}
+		put := map[uint32][]byte{}
+		u := Update{Payloads: bySlot(put)}
 		for slot := range uint32(1000) {
-			u.Payloads[slot] = []byte(strings.Repeat("x", 10+20*round))
+			put[slot] = []byte(strings.Repeat("x", 10+20*round))
 		}
 		require.NoError(t, s.Commit(u))
 	}
@@ -211,15 +212,15 @@ func TestReadersSeeWholeCommitsWhileTheFileGrows(t *testing.T) {
 
 func TestEveryPayloadIsVisitedOnceInOrder(t *testing.T) {
 	s := newStore(t, disk(t))
-	u := Update{Payloads: map[uint32][]byte{1<<32 - 1: []byte("end")}}
+	put := map[uint32][]byte{1<<32 - 1: []byte("end")}
 	for slot := range uint32(3000) {
-		u.Payloads[slot*7] = make([]byte, 1000)
+		put[slot*7] = make([]byte, 1000)
 	}
-	require.NoError(t, s.Commit(u))
+	require.NoError(t, s.Commit(Update{Payloads: bySlot(put)}))
 	var slots []uint32
 	require.NoError(t, s.EachPayload(func(slot uint32, p []byte) error {
 		slots = append(slots, slot)
-		require.Equal(t, u.Payloads[slot], p)
+		require.Equal(t, put[slot], p)
 		return nil
 	}))
 	require.True(t, slices.IsSorted(slots))

@@ -22,7 +22,7 @@ func TestVisitPayloadsEqualsALookUpOfEach(t *testing.T) {
 		all[slot] = fmt.Appendf(nil, "payload of %d", slot)
 	}
 	all[9], all[1<<32-1] = []byte{}, []byte("last")
-	require.NoError(t, s.Commit(Update{Payloads: all}))
+	require.NoError(t, s.Commit(Update{Payloads: bySlot(all)}))
 	rapid.Check(t, func(t *rapid.T) {
 		var slots []uint32
 		for slot := rapid.Uint32Range(0, 40).Draw(t, "first"); slot < 3200; slot += rapid.SampledFrom([]uint32{1, 1, 2, 15, 16, 17, 18, 400}).Draw(t, "step") {
