@@ -14,14 +14,14 @@ import (
 // plainDepth is how deep a plainWriter goes. It is far below maxPayloadDepth.
 const plainDepth = 16
 
-// encodePlain returns p as encoding/json would write it, in one allocation, if it
-// is made of what most payloads are made of. Not ok: something else is in it, which
+// encodePlain returns p as encoding/json would write it, in one allocation at most, if
+// it is made of what most payloads are made of. Not ok: something else is in it, which
 // may be wrong, or it is about to be longer than limit; who has time shall look.
 func encodePlain(p Payload, limit int) (data []byte, ok bool) {
 	w := plainWriters.Get().(*plainWriter)
 	w.limit = limit
 	if w.object(p, 0) {
-		data, ok = bytes.Clone(w.buf), true
+		data, ok = w.written(), true
 	}
 	if w.rest() {
 		plainWriters.Put(w)
@@ -34,6 +34,7 @@ func encodePlain(p Payload, limit int) (data []byte, ok bool) {
 type plainWriter struct {
 	limit   int
 	buf     []byte
+	space   []byte                // of small payloads that were written, and for more
 	members []member              // of the objects that are being written, the innermost last
 	names   [namedDepth]nameCache // of the objects of each depth
 }
@@ -51,6 +52,8 @@ const (
 	leastMember = 5
 	// keptPlain bounds the bytes and members that are kept for the next payload.
 	keptPlain = 4096
+	// spaceBlock is what small payloads share, of which at least eight are in it.
+	spaceBlock = 4096
 	// namedDepth is how deep names of objects are kept for the next payload.
 	namedDepth = 3
 )
@@ -60,6 +63,20 @@ func (w *plainWriter) rest() bool {
 	clear(w.members) // of objects that were given up
 	w.buf, w.members = w.buf[:0], w.members[:0]
 	return cap(w.buf) <= keptPlain && cap(w.members) <= keptPlain/leastMember
+}
+
+// written returns a copy of what was written. Payloads that came together mostly go
+// together, with a checkpoint, so that small ones share an allocation.
+func (w *plainWriter) written() []byte {
+	if len(w.buf) > spaceBlock/8 {
+		return bytes.Clone(w.buf)
+	}
+	if len(w.buf) > cap(w.space)-len(w.space) {
+		w.space = make([]byte, 0, spaceBlock)
+	}
+	from := len(w.space)
+	w.space = append(w.space, w.buf...)
+	return w.space[from:len(w.space):len(w.space)]
 }
 
 func (w *plainWriter) object(m map[string]any, depth int) bool {

@@ -14,12 +14,15 @@ func (c *Collection) newOp(p *Point) (op, error) {
 	if err != nil {
 		return op{}, err
 	}
+	if len(p.Payload) > 0 {
+		kernel.PrefetchVector(p.Vector) // it comes while the payload is written
+	}
+	payload, unfit := encodePayload(p.Payload, c.opts.MaxPayload)
 	if err := c.checkVector(p.Vector); err != nil {
 		return op{}, err
 	}
-	payload, err := encodePayload(p.Payload, c.opts.MaxPayload)
-	if err != nil {
-		return op{}, err
+	if unfit != nil {
+		return op{}, unfit
 	}
 	o := op{id: id, key: key, vector: p.Vector, payload: payload, old: noSlot}
 	if n := recordFixed + opSize(&o, c.config.Dim); n > wal.MaxRecord {
