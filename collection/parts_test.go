@@ -223,6 +223,24 @@ func TestPayloadsStayReadableThroughACheckpointThatFails(t *testing.T) {
 	require.False(t, ok)
 }
 
+// The checkpoint goes through them while writers go on.
+func TestPayloadsOfACheckpointAreThoseOfItsMoment(t *testing.T) {
+	var p payloads
+	p.putAll([]op{{slot: 4, vector: []float32{0}, payload: []byte("a")}, {slot: 6, vector: []float32{0}, payload: []byte("b")}, {slot: 2, vector: []float32{0}, payload: []byte("c")}})
+	want := map[uint32][]byte{2: []byte("c"), 4: []byte("a"), 6: []byte("b")}
+	taken := p.freeze()
+	p.putAll([]op{{slot: 3, vector: []float32{0}, payload: []byte("d")}, {slot: 4, vector: []float32{0}, payload: []byte("e")}, {slot: 7, vector: []float32{0}, payload: []byte("f")}})
+	p.putAll([]op{{slot: noSlot, key: "a delete has a key and no slot"}})
+	p.drop(2)
+	p.drop(6)
+	p.drop(7)
+	for range 2 { // meta.db does it twice
+		require.Equal(t, want, maps.Collect(taken))
+	}
+	p.thaw(true)
+	require.Equal(t, map[uint32][]byte{3: []byte("d"), 4: []byte("e")}, maps.Collect(p.freeze()))
+}
+
 func TestI5_NoSlotIsLiveBeforeItsPayloadIsThere(t *testing.T) {
 	var c *Collection
 	moves := 0

@@ -137,6 +137,40 @@ func TestAPlainPayloadTakesOneAllocation(t *testing.T) {
 	}), 1.0)
 }
 
+// Small ones are beside each other in memory, and the next is written where one was.
+func TestEncodedPayloadsStayAsTheyAreWhateverIsEncodedAfterThem(t *testing.T) {
+	var want []string
+	var got [][]byte
+	for n := range 3_000 {
+		text := strings.Repeat(string(rune('a'+n%26)), n*37%(spaceBlock/4))
+		data, err := encodePayload(Payload{"t": text}, 1<<20)
+		require.NoError(t, err)
+		want, got = append(want, `{"t":"`+text+`"}`), append(got, data)
+	}
+	for n := range got {
+		_ = append(got[n], "what an owner adds"...)
+	}
+	for n := range got {
+		require.Equal(t, want[n], string(got[n]))
+	}
+}
+
+func TestSmallPayloadsShareAllocationsAndLargeOnesKeepToThemselves(t *testing.T) {
+	if raceOn {
+		t.Skip("pools forget on purpose under the race detector")
+	}
+	each := func(size int) float64 {
+		p := Payload{"t": strings.Repeat("x", size)}
+		return testing.AllocsPerRun(1_000, func() {
+			if _, ok := encodePlain(p, 1<<20); !ok {
+				t.Fatal("not plain")
+			}
+		})
+	}
+	require.Zero(t, each(20), "rounded down: one in a hundred")
+	require.EqualValues(t, 1, each(spaceBlock/8), "it would keep what is beside it")
+}
+
 func BenchmarkEncodePayload(b *testing.B) {
 	ps := make([]Payload, 4000) // a map is cold when its turn comes
 	for name, of := range map[string]func(i int) Payload{

@@ -73,6 +73,50 @@ func TestGoingThroughBlobsMayEndAnywhere(t *testing.T) {
 	}
 }
 
+// Slots that have a payload may be few, with most of the numbers there are between them.
+func TestBlobsOfSlotsFarApartAreFound(t *testing.T) {
+	slots := []uint32{3, 1<<16 + 1, 1<<31 - 1, 1 << 31, 1<<31 + 4, math.MaxUint32 - 1}
+	for first := range slots {
+		var b slotBlobs
+		for _, slot := range slots[first:] {
+			b.put(slot, []byte{byte(slot)})
+		}
+		for i, slot := range slots {
+			for _, near := range []uint32{slot - 1, slot, slot + 1} {
+				data, ok := b.get(near)
+				require.Equal(t, slices.Contains(slots[first:], near), ok, "slot %d of those from %d on", near, slots[first])
+				if ok && near == slot {
+					require.Equal(t, []byte{byte(slots[i])}, data)
+				}
+			}
+		}
+	}
+}
+
+func TestBlobsOfFarMoreThanABlockAreFoundBetweenGaps(t *testing.T) {
+	var b slotBlobs
+	const most = 70 * blobBlock // more than 16 bits count
+	for i := range uint32(most) {
+		b.put(7+3*i, []byte{byte(i)})
+	}
+	for i := range uint32(most) {
+		data, ok := b.get(7 + 3*i)
+		require.True(t, ok)
+		require.Equal(t, byte(i), data[0])
+		_, ok = b.get(8 + 3*i)
+		require.False(t, ok)
+	}
+}
+
+func TestBlobsOfSlotsThatAscendAreInTheList(t *testing.T) {
+	var b slotBlobs
+	for slot := range uint32(3 * blobBlock) {
+		b.put(slot, []byte("{}"))
+	}
+	require.Empty(t, b.rest, "a map costs ten times as much")
+	require.Len(t, b.list, 3)
+}
+
 func BenchmarkSlotBlobs(b *testing.B) {
 	data := []byte("{}")
 	var kept slotBlobs

@@ -37,3 +37,10 @@ func TestFetchingARowThatIsNotThereDoesNothing(t *testing.T) {
 	PrefetchRow(rows, 1, 1)
 	PrefetchRow(rows, 2, 1)
 }
+
+func TestFetchingAVectorOfAnyLengthEnds(t *testing.T) {
+	for _, n := range []int{0, 1, 15, 16, 17, 511, 512, 513, 10_000} {
+		PrefetchVector(make([]float32, n))
+	}
+	PrefetchVector(nil)
+}

@@ -210,6 +210,34 @@ func TestReadersSeeWholeCommitsWhileTheFileGrows(t *testing.T) {
 	readers.Wait()
 }
 
+// Ascending slots are appended, which is faster; others are put as well.
+func TestPayloadsMayComeInAnyOrderAndTheLastOfASlotCounts(t *testing.T) {
+	for what, dir := range map[string]vfs.FS{"on a disk": disk(t), "in memory": vfs.NewMem()} {
+		t.Run(what, func(t *testing.T) {
+			s := newStore(t, dir)
+			require.NoError(t, s.Commit(Update{Payloads: bySlot(map[uint32][]byte{300: []byte("old"), 301: []byte("gone")})}))
+			slots := []uint32{70_000, 300, 5, 1<<32 - 1, 300, 256, 1, 0}
+			want := map[uint32]string{}
+			for i, slot := range slots {
+				want[slot] = strings.Repeat(fmt.Sprint(i), i)
+			}
+			require.NoError(t, s.Commit(Update{DropPayloads: []uint32{300, 301}, Payloads: func(yield func(uint32, []byte) bool) {
+				for i, slot := range slots {
+					if !yield(slot, []byte(strings.Repeat(fmt.Sprint(i), i))) {
+						return
+					}
+				}
+			}}))
+			got := map[uint32]string{}
+			require.NoError(t, s.EachPayload(func(slot uint32, p []byte) error {
+				got[slot] = string(p)
+				return nil
+			}))
+			require.Equal(t, want, got)
+		})
+	}
+}
+
 func TestEveryPayloadIsVisitedOnceInOrder(t *testing.T) {
 	s := newStore(t, disk(t))
 	put := map[uint32][]byte{1<<32 - 1: []byte("end")}
