@@ -48,9 +48,11 @@ type backup struct {
 	live      *bitmap.Set
 	rows      *bitmap.Set // live, and what the graph leads over
 
-	// The last payloads that were read from meta.db, ascending by slot.
+	// The last payloads that were read from meta.db, ascending by slot, and the LSN of
+	// the checkpoint that it had then: a later one may give a slot another.
 	slots  []uint32
 	values [][]byte
+	readAt uint64
 }
 
 func (b *backup) run(ctx context.Context) error {
@@ -351,18 +353,17 @@ func (b *backup) payload(slot uint32) ([]byte, error) {
 	if data, ok := b.c.payloads.get(slot); ok {
 		return data, nil
 	}
-	if n := len(b.slots); n == 0 || slot < b.slots[0] || slot > b.slots[n-1] {
+	at := b.c.check.lsn.Load() // what is in memory no more is in the checkpoint of then
+	if n := len(b.slots); n == 0 || at != b.readAt || slot < b.slots[0] || slot > b.slots[n-1] {
 		var err error
 		if b.slots, b.values, err = b.c.meta.PayloadsFrom(slot); err != nil {
 			return nil, err
 		}
+		b.readAt = at
 	}
-	if i, ok := slices.BinarySearch(b.slots, slot); ok {
-		return b.values[i], nil
+	i, ok := slices.BinarySearch(b.slots, slot)
+	if !ok {
+		return nil, fmt.Errorf("%w: the payload of slot %d is missing", codec.ErrCorrupt, slot)
 	}
-	data, err := b.c.meta.Payload(slot) // committed since it was read ahead
-	if err == nil && data == nil {
-		err = fmt.Errorf("%w: the payload of slot %d is missing", codec.ErrCorrupt, slot)
-	}
-	return data, err
+	return b.values[i], nil
 }

@@ -196,3 +196,58 @@ func TestARestoreHoldsNoBlockLongerThanTheReader(t *testing.T) {
 		requireRestored(t, disk)
 	}
 }
+
+// afterRows is an archive that has something done after its first block of rows.
+type afterRows struct {
+	blockList
+	do func()
+}
+
+func (a *afterRows) Write(kind uint8, data []byte) error {
+	if kind == blockRows && a.do != nil {
+		a.do()
+		a.do = nil
+	}
+	return a.blockList.Write(kind, data)
+}
+
+// A backup reads payloads ahead. Of a slot that was freed and written again that is the
+// payload of the point before, until a checkpoint has the new one.
+func TestABackupHasThePayloadsOfItsMomentThoughACheckpointCommitsThemMeanwhile(t *testing.T) {
+	const dim, n, reused = 4096, 200, 150 // more than one block of rows
+	disk := vfs.NewMem()
+	require.NoError(t, Create(disk, Config{Dim: dim}, [16]byte{1}))
+	options := Options{Name: "test", FS: disk, MaxPayload: 1000, MaxK: 100, Knobs: Knobs{PauseIndexer: true, NoBackground: true}}
+	c, err := Open(options)
+	require.NoError(t, err)
+	point := func(id uint64) Point {
+		return Point{ID: id, Vector: append(make([]float32, dim-1), float32(id)), Payload: Payload{"t": fmt.Sprint("of ", id)}}
+	}
+	for id := range uint64(n) {
+		require.NoError(t, c.Upsert(t.Context(), point(id)))
+	}
+	require.NoError(t, c.Checkpoint(t.Context()))
+	_, err = c.Delete(t.Context(), reused)
+	require.NoError(t, err)
+	require.NoError(t, c.Checkpoint(t.Context())) // frees its slot
+	require.NoError(t, c.Upsert(t.Context(), point(1000)))
+	require.EqualValues(t, reused, c.ids.get(1000), "the slot is written again")
+	archive := &afterRows{do: func() { require.NoError(t, c.Checkpoint(t.Context())) }}
+	require.NoError(t, Backup(t.Context(), c, archive))
+	require.Nil(t, archive.do, "it was written")
+	require.NoError(t, c.Close())
+
+	options.FS = vfs.NewMem()
+	_, err = Restore(t.Context(), options.FS, archive.again(), [16]byte{2})
+	require.NoError(t, err)
+	c, err = Open(options)
+	require.NoError(t, err)
+	for slot := range c.live.All() {
+		id := c.store.ID(slot)
+		got, err := c.Get(t.Context(), id)
+		require.NoError(t, err)
+		require.Equal(t, point(id).Payload, got.Payload)
+	}
+	require.Equal(t, n, c.Len())
+	require.NoError(t, c.Close())
+}
