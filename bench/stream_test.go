@@ -22,7 +22,7 @@ import (
 
 const (
 	burst       = 50_000 // points that come at once
-	burstRounds = 5      // bursts of one measurement, each on a store of its own
+	burstRounds = 15     // bursts of one measurement, each on a store of its own
 )
 
 // payloads are what points carry: nothing, or an object of about 100 bytes as JSON.

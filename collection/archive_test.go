@@ -31,7 +31,7 @@ func rowsBlock(t testing.TB, rows []archiveRow, dim int) []byte {
 var sampleRows = []archiveRow{
 	{id: 1, lsn: 1, slot: 0, live: true},
 	{id: 1 << 63, lsn: 1<<63 - 1, slot: 7, live: true, payload: []byte(`{"a":1}`)},
-	{id: 9, lsn: 3, slot: 9, payload: []byte{}},
+	{id: 9, lsn: 3, slot: 9, payload: []byte(`{}`)},
 }
 
 func TestRowsOfABackupAreReadAsTheyWereWritten(t *testing.T) {
@@ -53,7 +53,11 @@ func TestRowsThatLieAboutTheirSizeAreDamage(t *testing.T) {
 		"bytes that are nobody's": func(b []byte) []byte { return append(b, 0) },
 		"a flag that is unknown":  func(b []byte) []byte { b[rowsHead+21] = 0x80; return b },
 		"a write without number":  func(b []byte) []byte { clear(b[rowsHead+8 : rowsHead+16]); return b },
-		"nothing":                 func([]byte) []byte { return nil },
+		"a payload of no bytes": func(b []byte) []byte {
+			clear(b[rowsHead+2*rowHead+24 : rowsHead+2*rowHead+28])
+			return b[:len(b)-len("{}")]
+		},
+		"nothing": func([]byte) []byte { return nil },
 	} {
 		_, _, err := decodeRows(change(append([]byte(nil), good...)), 3)
 		require.ErrorIs(t, err, codec.ErrCorrupt, name)

@@ -148,7 +148,7 @@ func decodeRows(data []byte, dim int) (rows []archiveRow, vectors []float32, err
 		r := &rows[i]
 		r.id, r.lsn, r.slot = heads.U64(), heads.U64(), heads.U32()
 		flags, key, length, zero := heads.U16(), heads.U16(), heads.U32(), heads.U32()
-		if flags&^rowFlags != 0 || key != 0 || zero != 0 || flags&rowPayload == 0 && length != 0 || r.lsn == 0 || r.lsn >= 1<<63 {
+		if flags&^rowFlags != 0 || key != 0 || zero != 0 || (flags&rowPayload == 0) != (length == 0) || r.lsn == 0 || r.lsn >= 1<<63 {
 			return nil, nil, fmt.Errorf("%w: row %d", codec.ErrCorrupt, i)
 		}
 		r.live = flags&rowLive != 0

@@ -23,9 +23,8 @@ func encodePlain(p Payload, limit int) (data []byte, ok bool) {
 	if w.object(p, 0) {
 		data, ok = w.written(), true
 	}
-	if w.rest() {
-		plainWriters.Put(w)
-	}
+	w.rest()
+	plainWriters.Put(w)
 	return data, ok
 }
 
@@ -50,7 +49,7 @@ type member struct {
 const (
 	// leastMember is what a member of an object takes: "":0 and a comma or a brace.
 	leastMember = 5
-	// keptPlain bounds the bytes and members that are kept for the next payload.
+	// keptPlain bounds the bytes and members whose memory is kept for the next payload.
 	keptPlain = 4096
 	// spaceBlock is what small payloads share, of which at least eight are in it.
 	spaceBlock = 4096
@@ -58,11 +57,16 @@ const (
 	namedDepth = 3
 )
 
-// rest forgets what was written and reports whether w is worth keeping.
-func (w *plainWriter) rest() bool {
+// rest forgets what was written, and gives back what a large payload took.
+func (w *plainWriter) rest() {
 	clear(w.members) // of objects that were given up
 	w.buf, w.members = w.buf[:0], w.members[:0]
-	return cap(w.buf) <= keptPlain && cap(w.members) <= keptPlain/leastMember
+	if cap(w.buf) > keptPlain {
+		w.buf = nil
+	}
+	if cap(w.members) > keptPlain/leastMember {
+		w.members = nil
+	}
 }
 
 // written returns a copy of what was written. Payloads that came together mostly go

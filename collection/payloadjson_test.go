@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -169,6 +170,30 @@ func TestSmallPayloadsShareAllocationsAndLargeOnesKeepToThemselves(t *testing.T)
 	}
 	require.Zero(t, each(20), "rounded down: one in a hundred")
 	require.EqualValues(t, 1, each(spaceBlock/8), "it would keep what is beside it")
+}
+
+func TestALargePayloadLeavesTheMemoryThatSmallOnesShare(t *testing.T) {
+	w := new(plainWriter)
+	encode := func(p Payload) []byte {
+		w.limit = 1 << 20
+		require.True(t, w.object(p, 0))
+		data := w.written()
+		w.rest()
+		return data
+	}
+	encode(Payload{"n": 1})
+	space := &w.space[:1][0]
+	many := Payload{}
+	for n := range 2 * keptPlain / leastMember {
+		many[strconv.Itoa(n)] = n
+	}
+	require.Len(t, encode(Payload{"t": strings.Repeat("x", 2*keptPlain)}), 2*keptPlain+len(`{"t":""}`))
+	encode(many)
+	require.Nil(t, w.buf)
+	require.Nil(t, w.members)
+	encode(Payload{"n": 2})
+	require.Same(t, space, &w.space[:1][0])
+	require.Equal(t, `{"n":1}{"n":2}`, string(w.space))
 }
 
 func BenchmarkEncodePayload(b *testing.B) {

@@ -36,9 +36,11 @@ func (b *slotBlobs) put(slot uint32, data []byte) {
 		return
 	}
 	end := len(b.list) - 1
-	if end < 0 || len(b.list[end]) == blobBlock {
-		b.list = append(b.list, make([]slotBlob, 0, blobBlock))
-		end++
+	switch {
+	case end < 0: // few may follow
+		b.list, end = [][]slotBlob{nil}, 0
+	case len(b.list[end]) == blobBlock:
+		b.list, end = append(b.list, make([]slotBlob, 0, blobBlock)), end+1
 	}
 	b.list[end] = append(b.list[end], slotBlob{slot, data})
 	b.last = slot
@@ -84,7 +86,7 @@ func (b *slotBlobs) empty() bool { return len(b.list) == 0 }
 // all returns what is kept, ascending by slot.
 func (b *slotBlobs) all() iter.Seq2[uint32, []byte] {
 	return func(yield func(uint32, []byte) bool) {
-		late := slices.Sorted(maps.Keys(b.rest))
+		late := slices.Sorted(maps.Keys(b.rest)) // none is above the last of the list
 		for _, block := range b.list {
 			for _, p := range block {
 				for ; len(late) > 0 && late[0] <= p.slot; late = late[1:] {
@@ -95,11 +97,6 @@ func (b *slotBlobs) all() iter.Seq2[uint32, []byte] {
 				if _, again := b.rest[p.slot]; p.data != nil && !again && !yield(p.slot, p.data) {
 					return
 				}
-			}
-		}
-		for _, slot := range late {
-			if !yield(slot, b.rest[slot]) {
-				return
 			}
 		}
 	}

@@ -238,6 +238,17 @@ func TestPayloadsMayComeInAnyOrderAndTheLastOfASlotCounts(t *testing.T) {
 	}
 }
 
+// noPut is a transaction that nothing can be put into.
+type noPut struct{ writer }
+
+func (noPut) put(bucket, []byte, []byte) error { return vfs.ErrNoSpace }
+
+func TestAPayloadThatCannotBePutEndsTheCommit(t *testing.T) {
+	err := putPayloads(noPut{}, bySlot(map[uint32][]byte{7: []byte("seven")}))
+	require.ErrorIs(t, err, vfs.ErrNoSpace)
+	require.ErrorContains(t, err, "slot 7")
+}
+
 func TestEveryPayloadIsVisitedOnceInOrder(t *testing.T) {
 	s := newStore(t, disk(t))
 	put := map[uint32][]byte{1<<32 - 1: []byte("end")}
