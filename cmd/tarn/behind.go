@@ -1,11 +1,6 @@
 package main
 
-import (
-	"context"
-	"time"
-
-	"github.com/tarndb/tarn"
-)
+import "github.com/tarndb/tarn"
 
 // fewBehind is how many points may always be beside the graph without anybody waiting.
 const fewBehind = 2_048
@@ -31,44 +26,4 @@ func (b *behind) look(now tarn.Stats) bool {
 	}
 	b.was, b.delta = s, now.InDelta
 	return b.waits >= 2
-}
-
-// tellBehind says once that the reading waits for the indexer, if it does: a bar that has
-// become slow does not say why. It returns what ends the looking.
-func (p *reading) tellBehind(stats func() tarn.Stats, look <-chan time.Time) (end func()) {
-	over, done := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(done)
-		var b behind
-		said := false
-		for {
-			select {
-			case <-over:
-				return
-			case <-look:
-				if now := stats(); b.look(now) && !said {
-					said = true
-					p.show.Say("waiting for the indexer, %s points behind: %ss are stored at its pace now", count(now.InDelta), p.what)
-				}
-			}
-		}
-	}()
-	return func() {
-		close(over)
-		<-done
-	}
-}
-
-// watchStream looks at the stream of c every second: it says if the indexer sets the
-// pace, and ends the context it returns if the disk stays full.
-func watchStream(ctx context.Context, c *tarn.Collection, p *reading) (context.Context, func()) {
-	disk, pace := time.NewTicker(time.Second), time.NewTicker(time.Second)
-	ctx, enough := untilFull(ctx, func() tarn.StreamStats { return c.Stats().Stream }, disk.C)
-	told := p.tellBehind(c.Stats, pace.C)
-	return ctx, func() {
-		told()
-		enough()
-		disk.Stop()
-		pace.Stop()
-	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"testing"
 	"time"
 
@@ -52,17 +53,18 @@ func TestWhoReadsLinesIsToldOnceThatTheIndexerSetsThePace(t *testing.T) {
 	var out bytes.Buffer
 	p := &reading{show: progress.NewLines(&out, time.Hour), what: "line"}
 	look, given := make(chan time.Time), make(chan tarn.Stats)
-	end := p.tellBehind(func() tarn.Stats { return <-given }, look)
+	ctx, end := p.lookAt(context.Background(), func() tarn.Stats { return <-given }, look)
 	for n := range 6 {
 		look <- time.Time{}
 		given <- second{70_000 + 3_000*n, 10_000, 65_536, nil}.stats()
 	}
+	require.NoError(t, ctx.Err())
 	end() // it has seen enough
 	require.Equal(t, "waiting for the indexer, 65 536 points behind: lines are stored at its pace now\n", out.String())
 	require.LessOrEqual(t, out.Len(), 80, "with its end")
 
 	out.Reset()
-	end = p.tellBehind(func() tarn.Stats { return <-given }, look)
+	_, end = p.lookAt(context.Background(), func() tarn.Stats { return <-given }, look)
 	look <- time.Time{}
 	given <- second{}.stats()
 	end()

@@ -13,36 +13,26 @@ import (
 // the stream itself would try for ever.
 const fullFor = 5 * time.Second
 
-// untilFull returns a context that ends when the stream of c has found the disk full
-// for a while and written nothing, and what ends the looking.
-func untilFull(ctx context.Context, stats func() tarn.StreamStats, look <-chan time.Time) (context.Context, func()) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		var since time.Time
-		var written uint64
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case now := <-look:
-				s := stats()
-				if !errors.Is(s.LastError, tarn.ErrNoSpace) || s.Written != written || s.Queued == 0 {
-					since, written = now, s.Written
-				} else if now.Sub(since) >= fullFor {
-					cancel(fmt.Errorf("%w; what is not stored goes on with the next run", s.LastError))
-				}
-			}
-		}
-	}()
-	return ctx, func() {
-		cancel(context.Canceled)
-		<-done
-	}
+// full finds out whether the disk of a stream stays full.
+type full struct {
+	since   time.Time // of the first look, or the last at which it was not or something was written
+	written uint64
 }
 
-// fullness is why a context of untilFull ended, if it was for that; else err.
+// look is told what there is, and returns an error when the stream has found the disk
+// full for a while and written nothing.
+func (f *full) look(now time.Time, s tarn.StreamStats) error {
+	if f.since.IsZero() || !errors.Is(s.LastError, tarn.ErrNoSpace) || s.Written != f.written || s.Queued == 0 {
+		f.since, f.written = now, s.Written
+		return nil
+	}
+	if now.Sub(f.since) < fullFor {
+		return nil
+	}
+	return fmt.Errorf("%w; what is not stored goes on with the next run", s.LastError)
+}
+
+// fullness is why the context of a look ended, if it was for that; else err.
 func fullness(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); err != nil && errors.Is(cause, tarn.ErrNoSpace) {
 		return cause

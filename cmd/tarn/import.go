@@ -186,7 +186,7 @@ func (im *importer) run(ctx context.Context, db *tarn.DB, first vecio.Row) (err 
 	im.progress = show
 	defer im.progress.End()
 	im.report.Resumed, _ = im.c.Position(im.report.Source)
-	ctx, end := watchStream(ctx, im.c, show)
+	ctx, end := show.watchStream(ctx, im.c)
 	defer end()
 	err = im.all(ctx, first)
 	if e := im.stream.Flush(ctx); err == nil { // now, not after the flush interval

@@ -89,7 +89,7 @@ func runIngest(ctx context.Context, cmd *cli.Command) (err error) {
 func runLines(ctx context.Context, cmd *cli.Command, c *tarn.Collection, o ingest.Options) (ingest.Summary, error) {
 	show := &reading{show: progress.New(cmd.Root().ErrWriter), what: "line"}
 	o.Progress = show
-	ctx, end := watchStream(ctx, c, show)
+	ctx, end := show.watchStream(ctx, c)
 	defer end()
 	sum, err := ingest.Run(ctx, c, o)
 	return sum, fullness(ctx, err)
