@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -55,15 +56,17 @@ func newCollection(b *testing.B, s *data.Set, cfg tarn.CollectionConfig) *tarn.C
 	return c
 }
 
-// openCollection is newCollection for who ends it himself.
+// openCollection is newCollection for who ends it himself. The folder goes at its end: else
+// what is not on the disk yet would be written while the next one is measured.
 func openCollection(b *testing.B, s *data.Set, cfg tarn.CollectionConfig) (c *tarn.Collection, end func()) {
 	b.Helper()
-	db, err := tarn.Open(filepath.Join(b.TempDir(), "db"), nil)
+	path := filepath.Join(b.TempDir(), "db")
+	db, err := tarn.Open(path, nil)
 	require.NoError(b, err)
 	cfg.Dim, cfg.Metric = s.Dim(), s.Metric
 	c, err = db.CreateCollection(ctx, "bench", cfg)
 	require.NoError(b, err)
-	return c, func() { require.NoError(b, db.Close()) }
+	return c, func() { require.NoError(b, errors.Join(db.Close(), os.RemoveAll(path))) }
 }
 
 // fill writes the set, ids being rows, and waits until the graph holds all of it.

@@ -3,6 +3,7 @@ package bench
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -259,9 +260,10 @@ func askForNewest(b *testing.B, c *tarn.Collection, ps []tarn.Point, acknowledge
 // and after it.
 func logAlone(b *testing.B, ps []tarn.Point, perRecord int) float64 {
 	b.Helper()
-	dir, err := vfs.CreateOS(filepath.Join(b.TempDir(), "log", fmt.Sprint(perRecord)))
+	path := filepath.Join(b.TempDir(), "log")
+	dir, err := vfs.CreateOS(path)
 	require.NoError(b, err)
-	defer dir.Close()
+	defer func() { require.NoError(b, errors.Join(dir.Close(), os.RemoveAll(path))) }()
 	o := wal.Options{UUID: [16]byte{1}}
 	require.NoError(b, wal.Create(dir, o))
 	l, _, err := wal.Open(dir, o, 0, nil)
