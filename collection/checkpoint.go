@@ -18,6 +18,7 @@ import (
 type checkpointer struct {
 	lock   chan struct{} // the checkpoint lock: a token
 	kicked chan struct{}
+	burst  atomic.Bool           // the stream has one, see checkpointIfDue
 	lsn    atomic.Uint64         // of the last durable checkpoint
 	err    atomic.Pointer[error] // of the last attempt, nil when it went well
 
@@ -286,7 +287,21 @@ func (c *Collection) afterWrite(r *record) {
 	if slices.ContainsFunc(r.ops, func(o op) bool { return o.isDelete() }) {
 		c.room.broadcast() // the delta is smaller, and there may be nothing left to index
 	}
-	if c.wal.Size() >= c.opts.Knobs.CheckpointBytes {
+	c.checkpointIfDue()
+}
+
+// burstShare is how much longer the log gets in a burst before a checkpoint is due.
+const burstShare = 2
+
+// checkpointIfDue asks for a checkpoint when the log is long. While a stream has a burst
+// it may get twice as long: the fsyncs of a checkpoint would keep a processor from what
+// writers wait for.
+func (c *Collection) checkpointIfDue() {
+	due := c.opts.Knobs.CheckpointBytes
+	if c.check.burst.Load() {
+		due = min(burstShare*due, c.opts.Knobs.LogLimit)
+	}
+	if c.wal.Size() >= due {
 		c.check.kick()
 	}
 }

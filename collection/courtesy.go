@@ -47,4 +47,6 @@ func (s *courtesy) count(c *Collection, points int) {
 func (s *Stream) crowded(burst bool) {
 	s.courtesy.burst = burst
 	s.courtesy.count(s.c, 0)
+	s.c.check.burst.Store(burst)
+	s.c.checkpointIfDue()
 }

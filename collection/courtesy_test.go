@@ -82,6 +82,42 @@ func TestIndexersMakeUpForWhatTheyPutOffPointByPoint(t *testing.T) {
 	require.Equal(t, 20, again(), "no more for having worked a lot")
 }
 
+func TestACheckpointIsDueLaterInABurstAndAtItsEnd(t *testing.T) {
+	const size = 64 << 10 // bytes of log
+	c := newTestCollection(t, tempFS(t), Knobs{PauseIndexer: true, NoBackground: true, CheckpointBytes: size})
+	s := &Stream{c: c}
+	due := func() bool {
+		select {
+		case <-c.check.kicked:
+			return true
+		default:
+			return false
+		}
+	}
+	next := 0
+	fill := func(upTo int64) {
+		for ; c.wal.Size() < upTo; next++ {
+			require.False(t, due(), "with %d bytes", c.wal.Size())
+			require.NoError(t, c.Upsert(t.Context(), randomPoints(1, next, 1)...))
+		}
+		require.True(t, due(), "with %d bytes", c.wal.Size())
+	}
+	fill(size)
+	require.NoError(t, c.Checkpoint(t.Context()))
+	before := c.wal.Size()
+	require.Less(t, before, int64(size))
+	s.crowded(true)
+	fill(burstShare * size)
+	require.NoError(t, c.Checkpoint(t.Context()))
+	for c.wal.Size() < size {
+		require.NoError(t, c.Upsert(t.Context(), randomPoints(1, next, 1)...))
+		next++
+	}
+	require.False(t, due(), "the burst goes on")
+	s.crowded(false)
+	require.True(t, due(), "it is over")
+}
+
 // TestCodesOfABurstAreCopiedWhenTheGraphHasIt: not before, and without a checkpoint.
 func TestCodesOfABurstAreCopiedWhenTheGraphHasIt(t *testing.T) {
 	fs, gate := tempFS(t), make(chan struct{})
