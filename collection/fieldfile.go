@@ -99,8 +99,8 @@ func (s *summed) end() error {
 }
 
 func (c *Collection) encodeFields(w io.Writer) error {
-	keep := attr.SetOf(c.check.live.Words(nil))
-	list := c.readyFields()
+	list, words := c.readyFields()
+	keep := attr.SetOf(words)
 	data := codec.Header{Magic: fieldsMagic, Version: fieldsVersion, UUID: c.uuid}.AppendTo(nil)
 	data = binary.LittleEndian.AppendUint64(data, c.check.lsn.Load())
 	data = attr.AppendSlots(data, keep)
@@ -118,16 +118,20 @@ func (c *Collection) encodeFields(w io.Writer) error {
 	return err
 }
 
-func (c *Collection) readyFields() []*field {
+// readyFields returns the fields that are ready, and the slots of the checkpoint that
+// each of them is known to have: those that are live still. One that died before a field
+// was built is not in its index.
+func (c *Collection) readyFields() (list []*field, have bitmap.Words) {
 	c.publish.RLock()
 	defer c.publish.RUnlock()
-	var list []*field
+	have = c.check.live.Words(nil)
+	have.And(c.live.Words(nil))
 	for _, f := range c.fields.list {
 		if f.ready {
 			list = append(list, f)
 		}
 	}
-	return list
+	return list, have
 }
 
 // encodePiece encodes a piece of an index. What is added between two pieces is of
