@@ -117,7 +117,7 @@ func (s *Store) copyPiece(i int, c *chunk, from, to int) error {
 func (s *Store) endCopy(i int, c *chunk, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if c.next != nil && err == nil && !s.closed && i < len(s.chunks) && s.chunks[i] == c {
+	if c.next != nil && c.private == nil && err == nil && !s.closed && i < len(s.chunks) && s.chunks[i] == c {
 		s.swapCodes(i, c.next)
 	}
 	c.next = nil

@@ -95,3 +95,27 @@ func TestBlocksOfCodesAreWholeHugePages(t *testing.T) {
 	require.GreaterOrEqual(t, len(p), arenaBytes+1)
 	require.NoError(t, a.close())
 }
+
+// Codes of a chunk are made anew (Check met a damaged row) while Warm copies that chunk:
+// Warm must not show readers its copy, which it went on with no further.
+func TestACopyOfCodesThatIsNotWholeIsNotShown(t *testing.T) {
+	dir, want := filled(t)
+	s := open(t, dir, config(), 0)
+	const wrong = 5
+	off := s.lay.offset(codes, wrong)
+	require.NoError(t, s.Close())
+	patch(t, dir, fileName(codes, 0), off, func(b []byte) { b[0] ^= 0x40 })
+
+	s = open(t, dir, config(), 100)
+	s.warmMin = 0
+	whole := append([]byte(nil), s.Codes().Bytes(50)...)
+	c, err := s.beginCopy(0) // as warmChunk does
+	require.NoError(t, err)
+	require.NoError(t, s.copyPiece(0, c, 0, 4))
+	require.NoError(t, s.Check([]uint32{wrong, 50})) // a search
+	require.Equal(t, whole, s.Codes().Bytes(50))
+	require.NoError(t, s.copyPiece(0, c, 4, 64))
+	s.endCopy(0, c, nil)
+	require.Equal(t, whole, s.Codes().Bytes(50), "codes that were checked are others now")
+	requireHolds(t, s, want)
+}
