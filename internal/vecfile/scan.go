@@ -39,12 +39,12 @@ func (s *Store) Digest(live *bitmap.Set) (sum uint64, err error) {
 // scan calls fn with the sidecar rows of live slots.
 func (s *Store) scan(live *bitmap.Set, from, to uint32, fn func(slot uint32, row sideRow) bool) error {
 	to = min(to, s.reserved.Load())
-	sides := *s.sides.Load()
+	sides := *s.sides.Load() // of another moment, beside a Reserve or a Shrink
 	return guard(func() error {
 		for i := from / 64; i < uint32((uint64(to)+63)/64); i++ {
 			for w := live.Word(int(i)); w != 0; w &= w - 1 {
 				slot := i*64 + uint32(bits.TrailingZeros64(w))
-				if slot < from || slot >= to {
+				if slot < from || slot >= to || s.lay.chunk(slot) >= len(sides) {
 					continue
 				}
 				if !fn(slot, s.lay.row(sidecar, sides[s.lay.chunk(slot)], slot)) {

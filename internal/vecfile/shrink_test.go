@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/tarndb/tarn/internal/bitmap"
 )
 
 func TestI2_ShrinkRemovesChunksAndLeavesTheirMemoryReadable(t *testing.T) {
@@ -55,4 +57,27 @@ func TestNamesOfChunksAreReadExactly(t *testing.T) {
 		_, ok := chunkOf(name)
 		require.False(t, ok, name)
 	}
+}
+
+// Reserve and Shrink change how many slots there are and where they lie one after the
+// other; a scan may look between.
+func TestAScanBetweenTheTwoHalvesOfAShrinkEndsWhereTheChunksDo(t *testing.T) {
+	s, err := Open(disk(t), Config{Dim: 3, UUID: testUUID, ChunkSlots: 4}, 0)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, s.Close()) }()
+	require.NoError(t, s.Reserve(16))
+	var live bitmap.Set
+	for slot := range uint32(16) {
+		live.Add(slot)
+		require.NoError(t, s.Write([]Entry{{Slot: slot, ID: uint64(slot), LSN: 1, Vector: []float32{1, 2, 3}}}))
+	}
+	require.NoError(t, s.Shrink(5))
+	s.reserved.Store(16)
+	var seen []uint64
+	require.NoError(t, s.ScanIDs(&live, 0, 16, func(_ uint32, id uint64) bool {
+		seen = append(seen, id)
+		return true
+	}))
+	require.Equal(t, []uint64{0, 1, 2, 3, 4, 5, 6, 7}, seen)
+	s.reserved.Store(8)
 }
