@@ -14,7 +14,7 @@ func (c *Collection) start() {
 	var first []func()
 	if c.ids.all == nil {
 		hold := new(pin) // what the checkpoint calls live is not written again meanwhile
-		hold.hold(&c.clock)
+		hold.at.Store(1) // as old as can be: also what died in the replay
 		c.pins.register(hold)
 		first = append(first, func() {
 			defer c.pins.unregister(hold)
@@ -62,6 +62,7 @@ func (c *Collection) startStream() error {
 // buildIndex makes the map of ids, and compares the sidecar of a large store with
 // the checkpoint. The caller pins what was live at Open.
 func (c *Collection) buildIndex() {
+	c.hook("open: before the sum")
 	if c.ck.Live.Len() > smallStore {
 		if err := c.checkDigest(math.MaxInt); err != nil {
 			c.ids.fault.Store(&err) // what was read may be of another moment

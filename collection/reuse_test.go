@@ -11,6 +11,7 @@ import (
 
 	"github.com/tarndb/tarn/hnsw"
 	"github.com/tarndb/tarn/internal/bitmap"
+	"github.com/tarndb/tarn/internal/vfs"
 )
 
 // duringRebuild returns a collection of n points in slots 0 to n-1 whose rebuilds do
@@ -235,4 +236,49 @@ func TestI6_WhatDiesWhileACheckpointCallsItLiveIsNotFreed(t *testing.T) {
 	}
 	require.Equal(t, n, c.check.live.Len())
 	require.NoError(t, c.Checkpoint(t.Context()))
+}
+
+// The pin of who builds the map of ids is to keep what the checkpoint calls live. It does
+// not keep what died in the replay: that may be written again once another checkpoint is
+// durable, while the sum of the checkpoint's entries is still being made.
+func TestWhatTheCheckpointCalledLiveStaysWhileItsSumIsMade(t *testing.T) {
+	ctx := t.Context()
+	disk := vfs.NewMem()
+	const n = smallStore + 64
+	require.NoError(t, Create(disk, Config{Dim: 1}, [16]byte{1}))
+	o := Options{Name: "test", FS: disk, MaxPayload: 1000, MaxK: 100, Knobs: Knobs{NoBackground: true, PauseIndexer: true}}
+	c, err := Open(o)
+	require.NoError(t, err)
+	var ps []Point
+	for i := range n {
+		ps = append(ps, Point{ID: uint64(i), Vector: []float32{float32(i)}})
+	}
+	require.NoError(t, c.Upsert(ctx, ps...))
+	require.NoError(t, c.Checkpoint(ctx))
+	_, err = c.Delete(ctx, 7) // in the log only
+	require.NoError(t, err)
+	after := disk.Crash(1, vfs.Crash{})
+	require.NoError(t, c.Close())
+
+	at, on := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	o.FS = after
+	o.Knobs.Hook = func(step string) {
+		if step == "open: before the sum" {
+			once.Do(func() { close(at); <-on })
+		}
+	}
+	c, err = Open(o)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, c.Close()) }()
+	<-at
+	require.NoError(t, c.Checkpoint(ctx))
+	require.NoError(t, c.Upsert(ctx, Point{ID: 1 << 40, Vector: []float32{1}}))
+	close(on)
+	untilTrue(t, "the map is there", func() bool {
+		c.publish.RLock()
+		defer c.publish.RUnlock()
+		return c.ids.all != nil || c.failed() != nil
+	})
+	require.NoError(t, c.failed())
 }
