@@ -260,7 +260,7 @@ func (c *Collection) compactItself() error {
 		return nil
 	}
 	c.log.Info("compacting: more slots are dead than live", "collection", c.name)
-	if err := c.compact(c.bg); err != nil {
+	if err := c.compact(c.bg); err != nil && !errors.Is(err, ErrClosed) { // by Close, which refuses writes before it ends c.bg
 		return fmt.Errorf("compact: %w", err)
 	}
 	return nil

@@ -165,3 +165,19 @@ func TestHelpersIndexBesideSearchesOnlyAboveTheSoftLimit(t *testing.T) {
 	require.True(t, c.wantsHelp(v), "a writer waits")
 	shared.calm()
 }
+
+// Close refuses new writes before it ends background work. A compaction of the
+// collection's own that it meets then was not asked for and has not failed.
+func TestACompactionOfItsOwnThatCloseEndsIsNoError(t *testing.T) {
+	var c *Collection
+	c = newTestCollection(t, tempFS(t), Knobs{ExactThreshold: -1, NoBackground: true, PauseIndexer: true, Hook: func(step string) {
+		if step == "compact: before moves" {
+			c.gate.shut() // the first thing that Close does; c.bg ends later
+		}
+	}})
+	require.NoError(t, c.Upsert(t.Context(), randomPoints(1, 0, 50)...))
+	_, err := c.Delete(t.Context(), 1, 2, 3)
+	require.NoError(t, err)
+	defer func() { c.workersEnd(); require.NoError(t, c.release()) }()
+	require.NoError(t, c.compactItself(), "the maintainer tells of it, and Close returns that")
+}
