@@ -120,7 +120,7 @@ func (c *Collection) checkpointLocked(ctx context.Context, withSnapshot bool) er
 		return c.sticky(err)
 	}
 	c.removeSnapshot(k.named, named)
-	if k.named.name != named.name {
+	if named.name == "" || named.graph == c.view.Load().graph { // else it was dropped meanwhile
 		k.bad.Store(false)
 	}
 	k.named = named

@@ -162,8 +162,8 @@ func (c *Collection) dropGraph(g engine) error {
 	if err != nil {
 		return err
 	}
-	c.check.bad.Store(true)
 	c.publishGraph(next, nil, cfg)
+	c.check.bad.Store(true) // after that: a checkpoint forgets it if its file is of the graph that serves
 	c.index.old.Store(int64(c.view.Load().delta.Len()))
 	c.room.broadcast()
 	c.hook("snapshot: dropped")
