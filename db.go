@@ -91,12 +91,20 @@ func misplaced(name string, err error) error {
 	return err
 }
 
-// openAll opens every collection and removes what a crash left of a creation or a
-// drop.
+// openAll opens every collection, removes what a crash left of a creation or a drop,
+// and finishes a repair that one ended.
 func (db *DB) openAll() error {
+	if !db.opts.ReadOnly {
+		if _, err := finishRepairs(db.home); err != nil {
+			return err
+		}
+	}
 	entries, err := db.home.List(".")
 	if err != nil {
 		return err
+	}
+	if name := unfinished(entries); name != "" {
+		return fmt.Errorf("collection %q: %w: its repair was ended before it had its name back: call Repair", name, ErrCorrupt)
 	}
 	for _, e := range entries {
 		if isLeftover(e.Name) && !db.opts.ReadOnly {

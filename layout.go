@@ -18,6 +18,7 @@ import (
 //	collections/NAME/    one folder a collection
 //	collections/.new-*   a creation that a crash ended; removed by Open
 //	collections/.drop-*  a drop that a crash ended; removed by Open
+//	collections/.repaired-*  a repair that a crash ended; see finishRepairs
 const (
 	lockName   = "LOCK"
 	headerName = "tarn.db"
@@ -88,6 +89,9 @@ func checkForeign(dir vfs.FS, readOnly bool) error {
 func checkUnborn(dir vfs.FS) error {
 	entries, err := dir.List(homeName)
 	if err == nil && len(entries) > 0 {
+		if _, err := dir.Stat(headerName); err == nil {
+			return readHeader(dir) // another process has made it since it was looked for
+		}
 		err = fmt.Errorf("%s: %w: it is missing, and there are collections", headerName, ErrCorrupt)
 	}
 	return err

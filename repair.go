@@ -158,6 +158,18 @@ func finishRepairs(home vfs.FS) ([]string, error) {
 	return slices.Sorted(maps.Keys(names)), nil
 }
 
+// unfinished returns a collection that has only the name of a repair, "" if there is
+// none.
+func unfinished(entries []vfs.Entry) string {
+	for _, e := range entries {
+		name, ok := strings.CutPrefix(e.Name, repairedPrefix)
+		if ok && checkName(name) == nil && !slices.ContainsFunc(entries, func(e vfs.Entry) bool { return e.Name == name }) {
+			return name
+		}
+	}
+	return ""
+}
+
 // repairCollection repairs one if it must.
 func repairCollection(ctx context.Context, dir, home vfs.FS, r *Repaired) error {
 	name := r.Collection
@@ -172,6 +184,9 @@ func repairCollection(ctx context.Context, dir, home vfs.FS, r *Repaired) error 
 	sum, err := salvageTo(ctx, home, name, tmp, found)
 	if err != nil {
 		return errors.Join(err, home.RemoveAll(tmp))
+	}
+	if err := home.SyncDir("."); err != nil { // its name, before the other has none
+		return err
 	}
 	r.Points, r.Lost, r.Payloads, r.Records, r.NoEnd = sum.Points, sum.Lost, sum.Payloads, sum.Records, sum.NoEnd
 	if r.Aside, err = asideTo(dir, homeName+"/"+name, name); err != nil {

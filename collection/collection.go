@@ -43,6 +43,7 @@ type Collection struct {
 	maps  []vfs.Mapping   // graph files, to unmap
 
 	gate    gate               // calls under way; Close waits for them
+	ending  sync.Mutex         // held by Close and Drop from beginning to end
 	bg      context.Context    // ends when background work shall stop
 	stop    context.CancelFunc // ends bg
 	workers sync.WaitGroup     // every goroutine of the collection

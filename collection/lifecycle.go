@@ -177,7 +177,7 @@ func (c *Collection) retryCheckpoint() {
 // Close refuses new calls, drains the stream, ends background work, waits for
 // calls under way, writes a checkpoint and a graph snapshot if anything has
 // changed, and releases the files. The first background error that nobody was
-// told of is returned. A second call returns nil. DB.Close closes every collection, so
+// told of is returned. A second call waits for the first and returns nil. DB.Close closes every collection, so
 // few programs need this call: the database gives a closed collection out as it is,
 // until it is opened again itself.
 func (c *Collection) Close() error { return c.end(true) }
@@ -186,6 +186,8 @@ func (c *Collection) Close() error { return c.end(true) }
 func (c *Collection) Drop() { c.end(false) }
 
 func (c *Collection) end(keep bool) error {
+	c.ending.Lock() // who takes the folder away afterwards, or the lock on it, takes it from nobody
+	defer c.ending.Unlock()
 	if !c.gate.shut() {
 		return nil
 	}

@@ -46,8 +46,10 @@ func (l *Log) release(checkpoint uint64) ([]string, error) {
 	if durable := l.durable.Load(); checkpoint > durable {
 		return nil, fmt.Errorf("wal: checkpoint at %d, but only %d is durable", checkpoint, durable)
 	}
-	names := l.garbage
-	l.garbage = nil
+	var names []string
+	if !l.remake { // else the name of the only segment that would be left may be lost (I9)
+		names, l.garbage = l.garbage, nil
+	}
 	for len(l.segments) > 1 && l.segments[1].first <= checkpoint+1 {
 		names = append(names, l.segments[0].name)
 		l.segments = l.segments[1:]

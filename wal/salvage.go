@@ -46,6 +46,7 @@ func Salvage(ctx context.Context, fsys vfs.FS, uuid [16]byte, after uint64, fn f
 			return s.sum, err
 		}
 	}
+	s.sum.NoEnd = s.sum.NoEnd || s.endless
 	return s.sum, nil
 }
 
@@ -62,15 +63,19 @@ type salvager struct {
 	fn     func(Record) error
 	report func(Finding)
 	sum    Salvaged
+
+	endless bool // a segment behind all others has no header that can be read
 }
 
 // identify returns the segments by what their headers say, or by their names where
 // those are damaged, and leaves out those of other logs.
 func (s *salvager) identify(fsys vfs.FS, segs []*segment) ([]*segment, error) {
 	var known []*segment
+	unread := uint64(0) // the newest of those without a header
 	for _, seg := range segs {
 		head, err := readHead(fsys, seg.name)
 		if err != nil {
+			unread = seg.first
 			s.report(Finding{seg.name, 0, fmt.Sprintf("no record is in it: %v", err)})
 			continue
 		}
@@ -100,6 +105,7 @@ func (s *salvager) identify(fsys vfs.FS, segs []*segment) ([]*segment, error) {
 		known = append(known, seg)
 	}
 	slices.SortStableFunc(known, func(a, b *segment) int { return cmp.Compare(a.first, b.first) })
+	s.endless = unread > 0 && (len(known) == 0 || unread > known[len(known)-1].first)
 	return known, nil
 }
 
@@ -135,16 +141,31 @@ func (s *salvager) fits(fsys vfs.FS, seg *segment, seed uint32) bool {
 func (s *salvager) segment(fsys vfs.FS, seg *segment) error {
 	f, err := fsys.Open(seg.name)
 	if err != nil {
+		s.sum.NoEnd = s.until == math.MaxUint64
 		s.report(Finding{seg.name, -1, err.Error()})
 		return nil
 	}
 	defer f.Close() // only read
 	size, err := f.Size()
 	if err != nil {
+		s.sum.NoEnd = s.until == math.MaxUint64
 		s.report(Finding{seg.name, -1, err.Error()})
 		return nil
 	}
 	return s.frames(&window{f: f, size: size}, seg.name, seg.seed)
+}
+
+// salvagePage is how much is given up around what cannot be read.
+const salvagePage = 4096
+
+// read returns n bytes from off: if more than they cannot be read together, they alone.
+func (s *salvager) read(w *window, off int64, n int) ([]byte, error) {
+	b, err := w.bytes(off, n)
+	if err == nil {
+		return b, nil
+	}
+	end := (off + int64(n) + salvagePage - 1) / salvagePage * salvagePage
+	return w.exactly(off, n, int(min(end, w.size)-off))
 }
 
 // frames looks for a frame at every place where one may begin.
@@ -157,21 +178,26 @@ func (s *salvager) frames(w *window, name string, seed uint32) error {
 		}
 	}
 	for off := int64(headerBlock); off+frameHead <= w.size; {
-		b, err := w.bytes(off, frameHead)
+		b, err := s.read(w, off, frameHead)
 		if err != nil {
 			s.report(Finding{name, off, err.Error()})
-			return nil
+			if bad < 0 {
+				bad = off
+			}
+			off = (off/salvagePage + 1) * salvagePage
+			continue
 		}
 		f, ok := decodeHead(b, seed)
+		blank := allZero(b[:frameAlign])
 		var p []byte
 		if size := frameSize(f.length); ok && size <= w.size-off {
-			if b, err = w.bytes(off, int(size)); err == nil {
+			if b, err = s.read(w, off, int(size)); err == nil {
 				p, err = f.payload(b, seed)
 			}
 			ok = err == nil
 		}
 		if !ok || p == nil && f.length > 0 {
-			if bad < 0 && !allZero(b[:frameAlign]) {
+			if bad < 0 && !blank {
 				bad = off
 			}
 			off += frameAlign

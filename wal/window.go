@@ -27,7 +27,11 @@ func (w *window) bytes(off int64, n int) ([]byte, error) {
 	if skip := off - w.at; skip >= 0 && skip+int64(n) <= int64(len(w.buf)) {
 		return w.buf[skip : skip+int64(n)], nil
 	}
-	want := int(min(w.size-off, int64(max(n, windowAhead))))
+	return w.exactly(off, n, int(min(w.size-off, int64(max(n, windowAhead)))))
+}
+
+// exactly reads want bytes from off, of which it returns n.
+func (w *window) exactly(off int64, n, want int) ([]byte, error) {
 	if want < n {
 		return nil, fmt.Errorf("offset %d: %w: %d bytes wanted, the file has %d", off, codec.ErrCorrupt, n, w.size)
 	}
