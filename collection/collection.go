@@ -70,7 +70,6 @@ type Collection struct {
 	keys     keys
 	fields   fields // by publish
 	places   positions
-	ef       atomic.Int64 // EfSearch of the configuration
 	pins     pins
 	scratch  scratches
 
@@ -90,6 +89,7 @@ type Collection struct {
 type view struct {
 	graph  engine
 	delta  *delta.Buffer
+	ef     int // EfSearch of the configuration that it came with: its points were asked for with that
 	missed misses
 }
 

@@ -71,7 +71,7 @@ const graphSeed = 0x7461726e
 const defaultEfSearch = 64
 
 // efSearch returns the beam of a search that asks for none.
-func (c *Collection) efSearch() int { return beam(int(c.ef.Load())) }
+func (v *view) efSearch() int { return beam(v.ef) }
 
 // beam is an EfSearch with its default.
 func beam(efSearch int) int {

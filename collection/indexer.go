@@ -112,10 +112,10 @@ func (c *Collection) indexUnit(v *view, claimed, loose []uint32) ([]uint32, erro
 		}
 		since := v.missed.since()
 		if v.graph.Contains(slot) && v.missed.hopeless(slot) {
-			c.asked(v, slot, v.graph.Finds(slot, c.efOwn()), since)
+			c.asked(v, slot, v.graph.Finds(slot, v.efOwn()), since)
 			continue
 		}
-		found, pushed, err := c.insert(c.bg, v.graph, slot, c.efOwn(), loose)
+		found, pushed, err := c.insert(c.bg, v.graph, slot, v.efOwn(), loose)
 		loose = pushed
 		if err != nil {
 			return loose, err
@@ -133,7 +133,7 @@ func (c *Collection) indexUnit(v *view, claimed, loose []uint32) ([]uint32, erro
 // graph, and what was tried may have pushed out others. It is asked again if some slot
 // was lost since the question.
 func (c *Collection) asked(v *view, slot uint32, found bool, since uint64) {
-	for ; found; found = v.graph.Finds(slot, c.efOwn()) {
+	for ; found; found = v.graph.Finds(slot, v.efOwn()) {
 		var removed, ok bool
 		if since, removed, ok = v.remove(slot, since); ok {
 			if removed {
@@ -155,7 +155,7 @@ func (c *Collection) asked(v *view, slot uint32, found bool, since uint64) {
 // and returns how many were not there.
 func (c *Collection) askAgain(v *view, slots []uint32) (lost int) {
 	for _, slot := range slots {
-		if c.live.Has(slot) && v.graph.Contains(slot) && !v.graph.Finds(slot, c.efOwn()) {
+		if c.live.Has(slot) && v.graph.Contains(slot) && !v.graph.Finds(slot, v.efOwn()) {
 			if !v.delta.Has(slot) {
 				lost++
 			}
@@ -191,9 +191,8 @@ func (c *Collection) linked(ctx context.Context, g engine, slot uint32, ef int, 
 	return g.Finds(slot, ef), loose, nil
 }
 
-// efOwn is the beam with which a search for one point walks the serving graph at
-// least.
-func (c *Collection) efOwn() int { return ownBeam(c.efSearch()) }
+// efOwn is the beam with which a search for one point walks the graph at least.
+func (v *view) efOwn() int { return ownBeam(v.efSearch()) }
 
 func ownBeam(efSearch int) int { return max(efSearch, 1+spare) }
 

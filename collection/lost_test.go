@@ -34,7 +34,7 @@ func hard(seed uint64, n, dim int) []Point {
 func (c *Collection) notFound() (n int) {
 	v := c.view.Load()
 	for slot := range c.live.All() {
-		if !v.delta.Has(slot) && !v.graph.Finds(slot, c.efOwn()) {
+		if !v.delta.Has(slot) && !v.graph.Finds(slot, v.efOwn()) {
 			n++
 		}
 	}

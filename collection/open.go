@@ -115,7 +115,6 @@ func (c *Collection) openFiles() error {
 	if c.config, err = decodeConfig(data); err != nil {
 		return err
 	}
-	c.ef.Store(int64(c.config.Index.EfSearch))
 	c.opts.Knobs = c.opts.Knobs.withDefaults(kernel.CodeStride(c.config.Dim))
 	c.moves.init(c.opts.Knobs.Ring)
 	if c.ck, err = c.meta.Checkpoint(); err != nil {
@@ -160,7 +159,7 @@ func (c *Collection) recover() error {
 	}
 	c.adoptSlots(g)
 	c.check.reclaimed = g
-	c.view.Store(c.newView(g, nil))
+	c.view.Store(c.newView(g, nil, c.config.Index.EfSearch))
 	c.index.old.Store(int64(c.view.Load().delta.Len()))
 	if !c.opts.ReadOnly {
 		return c.sweepFiles()

@@ -144,10 +144,9 @@ func (c *Collection) heldBy(g engine) []uint32 {
 func (c *Collection) publishGraph(g engine, lost *bitmap.Set, cfg IndexConfig) {
 	c.publish.Lock()
 	c.pubs.Add(1)
-	v := c.newView(g, lost)
+	v := c.newView(g, lost, cfg.EfSearch)
 	c.view.Store(v)
 	c.config.Index = cfg
-	c.ef.Store(int64(cfg.EfSearch))
 	c.pubs.Add(1)
 	c.publish.Unlock()
 	c.index.old.Store(0)
@@ -158,7 +157,7 @@ func (c *Collection) publishGraph(g engine, lost *bitmap.Set, cfg IndexConfig) {
 }
 
 // newView returns the view of a graph: its delta is live and not in-graph.
-func (c *Collection) newView(g engine, lost *bitmap.Set) *view {
+func (c *Collection) newView(g engine, lost *bitmap.Set, ef int) *view {
 	d := delta.New()
 	in := g.InGraph()
 	for i := range c.live.Pieces() * bitmap.PieceWords {
@@ -168,7 +167,7 @@ func (c *Collection) newView(g engine, lost *bitmap.Set) *view {
 			d.Add(uint32(i)<<6 | uint32(bits.TrailingZeros64(w)))
 		}
 	}
-	v := &view{graph: g, delta: d}
+	v := &view{graph: g, delta: d, ef: ef}
 	v.missed.parkAll(lost, g.Len())
 	return v
 }

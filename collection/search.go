@@ -145,7 +145,7 @@ func (c *Collection) pass(ctx context.Context, s *scratch, k int, o *searchOptio
 func (c *Collection) gather(ctx context.Context, s *scratch, v *view, want, there int, set bitmap.Words, o *searchOptions) (exact bool, err error) {
 	ef := o.ef
 	if ef == 0 {
-		ef = c.efSearch()
+		ef = v.efSearch()
 	}
 	if o.exact || there <= c.opts.Knobs.ExactThreshold || max(ef, want) >= there || c.scanPays(ef, there, set) {
 		return true, c.scan(ctx, s, &c.live, set, want-spare, want)

@@ -8,8 +8,13 @@ import (
 
 // Finds reports whether a search with beam ef for the slot's own vector finds
 // the slot, or another one at the same distance. For Dot, where a slot's own
-// vector need not be what is nearest to it, the search is by L2.
+// vector need not be what is nearest to it, the search is by L2. Where Prefer was
+// called only live ones count, as for those who search: a dead one of the same vector
+// stands for nobody. A dead slot itself is missed by nobody.
 func (g *Graph) Finds(slot uint32, ef int) bool {
+	if g.live != nil && !g.live.Has(slot) {
+		return true
+	}
 	codes, vecs := g.src.Codes(), g.src.Vectors()
 	if slot >= codes.Cap() || slot >= vecs.Cap() || g.src.Check([]uint32{slot}) != nil {
 		return false
@@ -20,7 +25,7 @@ func (g *Graph) Finds(slot uint32, ef int) bool {
 	b.q.Set(g.linkMetric(), vecs.Float32s(slot, g.cfg.Dim))
 	var own [1]float32
 	b.q.Vectors(codes, vecs, []uint32{slot}, own[:])
-	got, err := g.Search(context.Background(), &b.q, 1, ef, nil, nil, b.cands)
+	got, err := g.Search(context.Background(), &b.q, 1, ef, g.live, nil, b.cands)
 	b.cands = got[:0]
 	return err == nil && len(got) == 1 && (got[0].Slot == slot || got[0].Dist <= own[0])
 }

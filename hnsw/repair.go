@@ -25,6 +25,9 @@ func (g *Graph) Link(ctx context.Context, slot uint32, ef int, loose []uint32) (
 	if at, _, ok := g.entry.load(); !ok || at == slot {
 		return loose, nil // the entry point is where every search begins
 	}
+	if atomic.LoadUint32(&g.nodes.row(slot)[nodeChildren]) == closed {
+		return loose, nil // it has died, and its anchor no longer counts it
+	}
 	w := g.acquire()
 	defer g.release(w)
 	w.noting, w.cut = true, w.cut[:0]
@@ -153,6 +156,12 @@ func (g *Graph) bypass(w *walk, at uint32, live *bitmap.Set) bool {
 	row := w.base.row(at)
 	b := &w.build
 	var stay int
+	for i := range row {
+		if link := atomic.LoadUint32(&row[i]); link != 0 && link-1 >= w.size {
+			w.look(g) // it came after the repair began, and its link would be taken for none
+			break
+		}
+	}
 	if b.slots, stay = w.around(at, row, live, b.slots[:0]); len(b.slots) == 0 {
 		return false
 	}

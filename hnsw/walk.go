@@ -202,9 +202,13 @@ func (w *walk) descend(q *kernel.Query, at kernel.Candidate, from, to int) kerne
 }
 
 // enter returns the entry point, its distance to q, and its layer; ok is false
-// if the graph is empty, or what it names is not there.
+// if the graph is empty, or what it names is not there. Where the entry point is newer
+// than what the walk sees, it looks anew.
 func (w *walk) enter(g *Graph, q *kernel.Query) (at kernel.Candidate, level int, ok bool) {
 	slot, level, ok := g.entry.load()
+	if ok && slot >= w.size {
+		w.look(g)
+	}
 	if !ok || slot >= w.size {
 		return at, 0, false
 	}
