@@ -177,9 +177,9 @@ func (c *Collection) retryCheckpoint() {
 // Close refuses new calls, drains the stream, ends background work, waits for
 // calls under way, writes a checkpoint and a graph snapshot if anything has
 // changed, and releases the files. The first background error that nobody was
-// told of is returned. A second call waits for the first and returns nil. DB.Close closes every collection, so
-// few programs need this call: the database gives a closed collection out as it is,
-// until it is opened again itself.
+// told of is returned. A second call waits for the first and returns nil. DB.Close
+// closes every collection, so few programs need this call: the database gives a closed
+// collection out as it is, until it is opened again itself.
 func (c *Collection) Close() error { return c.end(true) }
 
 // Drop closes without writing what waits: the folder is about to be removed.
