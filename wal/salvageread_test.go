@@ -10,6 +10,12 @@ import (
 	"github.com/tarndb/tarn/internal/vfs"
 )
 
+// unreadable is mem with a byte of a file that no read gets past.
+func unreadable(mem *vfs.Mem, name string, bad int64) *vfs.Inject {
+	return vfs.NewInject(mem, &vfs.Fault{Ops: []vfs.Op{vfs.OpRead}, Glob: name, Err: syscall.EIO,
+		When: func(c vfs.Call) bool { return c.Off <= bad && bad < c.Off+c.Len }})
+}
+
 // A sector that cannot be read in the middle of a large record costs that record.
 func TestSalvageOfALargeRecordThatCannotBeRead(t *testing.T) {
 	opts := Options{UUID: testUUID, Foreground: true}
@@ -26,8 +32,7 @@ func TestSalvageOfALargeRecordThatCannotBeRead(t *testing.T) {
 	segs, _, err := listSegments(mem)
 	require.NoError(t, err)
 	const bad = headerBlock + 600<<10
-	broken := vfs.NewInject(mem, &vfs.Fault{Ops: []vfs.Op{vfs.OpRead}, Glob: segs[len(segs)-1].name, Err: syscall.EIO,
-		When: func(c vfs.Call) bool { return c.Off <= bad && bad < c.Off+c.Len }})
+	broken := unreadable(mem, segs[len(segs)-1].name, bad)
 	var found []Finding
 	n := 0
 	sum, err := Salvage(t.Context(), broken, opts.UUID, 0, func(Record) error { n++; return nil }, func(f Finding) { found = append(found, f) })
@@ -53,8 +58,7 @@ func TestSalvageGoesOnBehindASectorThatCannotBeRead(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, segs, 1)
 	const bad = headerBlock + 5*4096
-	broken := vfs.NewInject(mem, &vfs.Fault{Ops: []vfs.Op{vfs.OpRead}, Glob: segs[0].name, Err: syscall.EIO,
-		When: func(c vfs.Call) bool { return c.Off <= bad && bad < c.Off+c.Len }})
+	broken := unreadable(mem, segs[0].name, bad)
 	var found []Finding
 	var got []uint64
 	sum, err := Salvage(t.Context(), broken, opts.UUID, 0, func(r Record) error { got = append(got, r.LSN); return nil }, func(f Finding) { found = append(found, f) })
