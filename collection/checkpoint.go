@@ -18,7 +18,7 @@ import (
 type checkpointer struct {
 	lock   chan struct{} // the checkpoint lock: a token
 	kicked chan struct{}
-	burst  atomic.Bool           // the stream has one, see checkpointIfDue
+	burst  atomic.Bool           // the stream has one, see checkpointIfDue and courtesy
 	lsn    atomic.Uint64         // of the last durable checkpoint
 	err    atomic.Pointer[error] // of the last attempt, nil when it went well
 

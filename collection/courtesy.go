@@ -13,7 +13,6 @@ package collection
 // without end indexers stand aside for no more points than they index. The goroutine that
 // flushes owns it.
 type courtesy struct {
-	burst bool   // there is one
 	aside bool   // work stands aside for it
 	owed  int    // points
 	seen  uint64 // slots indexed when owed was counted last
@@ -28,7 +27,7 @@ func (s *courtesy) count(c *Collection, points int) {
 	s.owed -= int(min(indexed-s.seen, uint64(s.owed)))
 	s.seen = indexed
 	waiting := c.view.Load().delta.Len()
-	aside := s.burst && s.owed <= waiting && waiting+points <= c.roomy()
+	aside := c.check.burst.Load() && s.owed <= waiting && waiting+points <= c.roomy()
 	if aside {
 		s.owed += points
 	}
@@ -45,8 +44,7 @@ func (s *courtesy) count(c *Collection, points int) {
 
 // crowded is told when a burst begins and ends.
 func (s *Stream) crowded(burst bool) {
-	s.courtesy.burst = burst
-	s.courtesy.count(s.c, 0)
 	s.c.check.burst.Store(burst)
+	s.courtesy.count(s.c, 0)
 	s.c.checkpointIfDue()
 }
