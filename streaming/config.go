@@ -94,10 +94,10 @@ type Options[T any] struct {
 	// time, beside a Flush of later items if Durable is set.
 	Settled func(items []T, err error)
 
-	// Crowded, if set, is told true when the stream has such a backlog that the next
-	// flush may hold as much as one ever does, and the last one took no longer than
-	// FlushInterval; and false when that is over. The goroutine that calls Flush calls
-	// it, in turn, and no backlog outlasts a failure or the stream.
+	// Crowded, if set, is told true when the stream has such a backlog that as much waits
+	// as a flush ever holds, or that the next one may hold so much, and the last one took
+	// no longer than FlushInterval; and false when that is over. The goroutine that calls
+	// Flush calls it, in turn, and no backlog outlasts a failure or the stream.
 	Crowded func(bool)
 
 	Size      func(T) int      // bytes of an item; nil: 0

@@ -11,8 +11,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// crowded starts a stream of single points; told returns what Crowded was told.
-func crowded(t *testing.T, s *sink) (in *Ingester[int], told func() []bool) {
+// crowded starts a stream of single points, in batches of four; told returns what Crowded
+// was told.
+func crowded(t *testing.T, s *sink, cfg Config) (in *Ingester[int], told func() []bool) {
 	var mu sync.Mutex
 	var all []bool
 	note := func(on bool) {
@@ -25,8 +26,9 @@ func crowded(t *testing.T, s *sink) (in *Ingester[int], told func() []bool) {
 		defer mu.Unlock()
 		return slices.Clone(all)
 	}
+	cfg.BatchSize, cfg.FlushInterval = 4, time.Hour
 	in, err := New(Options[int]{
-		Config:    Config{BatchSize: 4, FlushInterval: time.Hour},
+		Config:    cfg,
 		Flush:     s.flush,
 		Crowded:   note,
 		Transient: func(err error) bool { return err == errFull },
@@ -36,22 +38,43 @@ func crowded(t *testing.T, s *sink) (in *Ingester[int], told func() []bool) {
 	return in, told
 }
 
-func TestABurstIsToldOnceItsFlushesAreAsLargeAsTheyGetAndItsEndToo(t *testing.T) {
+func TestABurstIsToldOnceAsMuchWaitsAsAFlushEverHoldsAndItsEndToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSink()
 		s.then(func(context.Context, []int) error { time.Sleep(ms); return nil })
-		in, told := crowded(t, s)
-		_, _, err := in.TrySendBatch(upTo(0, 60)) // 4, 8, 16, 32: then nothing is left
+		in, told := crowded(t, s, Config{})
+		_, _, err := in.TrySendBatch(upTo(0, 4*(1+15))) // flushes of 4, 8, 16, 32, 4
 		require.NoError(t, err)
 		time.Sleep(time.Second)
 		synctest.Wait()
-		require.Empty(t, told(), "a backlog that four flushes take is no burst")
-		_, _, err = in.TrySendBatch(upTo(60, 4*(1+2+4+8+16+16)))
+		require.Empty(t, told(), "behind the first flush wait 15 batches")
+		_, _, err = in.TrySendBatch(upTo(0, 4*(1+16)))
 		require.NoError(t, err)
-		time.Sleep(3*ms + ms/2)
+		time.Sleep(ms / 2)
 		require.Empty(t, told())
 		time.Sleep(ms)
+		require.Equal(t, []bool{true}, told(), "behind the first flush wait 16 batches")
+		time.Sleep(time.Second)
+		synctest.Wait()
+		require.Equal(t, []bool{true, false}, told())
+	})
+}
+
+func TestABurstOfAQueueThatHoldsLessIsToldOnceItsFlushesAreAsLargeAsTheyGet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSink()
+		s.then(func(context.Context, []int) error { time.Sleep(ms); return nil })
+		in, told := crowded(t, s, Config{BufferSize: 12 * 4})
+		sent := make(chan error, 1)
+		go func() {
+			_, _, err := in.SendBatch(context.Background(), upTo(0, 400))
+			sent <- err
+		}()
+		time.Sleep(3*ms + ms/2) // flushes of 4, 8 and 16
+		require.Empty(t, told())
+		time.Sleep(ms) // of 32
 		require.Equal(t, []bool{true}, told(), "16 batches may go at once")
+		require.NoError(t, <-sent)
 		time.Sleep(time.Second)
 		synctest.Wait()
 		require.Equal(t, []bool{true, false}, told())
@@ -62,7 +85,7 @@ func TestNoBurstIsToldWhileFlushesAreLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSink()
 		s.then(func(context.Context, []int) error { time.Sleep(2 * time.Hour); return nil })
-		in, told := crowded(t, s)
+		in, told := crowded(t, s, Config{})
 		_, _, err := in.TrySendBatch(upTo(0, 4000))
 		require.NoError(t, err)
 		time.Sleep(24 * time.Hour)
@@ -81,7 +104,7 @@ func TestNoBurstOutlastsAFailureOrTheStream(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := newSink()
 				s.then(func(context.Context, []int) error { time.Sleep(10 * ms); return nil })
-				in, told := crowded(t, s)
+				in, told := crowded(t, s, Config{})
 				_, _, err := in.TrySendBatch(upTo(0, 4000))
 				require.NoError(t, err)
 				time.Sleep(55 * ms)

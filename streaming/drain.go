@@ -225,7 +225,7 @@ func (in *Ingester[T]) adapt(reach int, late bool) {
 	case batches >= d.reach:
 		d.reach = min(2*d.reach, maxReach)
 	}
-	in.crowd(d.reach == maxReach && batches > 0 && !late)
+	in.crowd((batches >= maxReach || d.reach == maxReach && batches > 0) && !late)
 }
 
 // crowd tells Crowded, if it is news.
