@@ -79,7 +79,9 @@ const livesMean = `
 Reopening does not count what the language takes to load the library. Memory is RssAnon after the searches, less what the process had
 before it opened the store. A kill is a SIGKILL 0.3 to 1 s into the writes (seed 1), in the durable form where there is one: the system's
 cache survives it, so a store that never fsyncs may lose nothing here and everything in a power cut. Ids first, then 400 of them a kill
-by their own vector at a beam of 100, for five seconds at most; the same vector under another id counts as found.
+by their own vector at a beam of 100, for five seconds at most; the same vector under another id counts as found. The searches begin
+right after a reopening, when Tarn asks its graph for each of its points once more, eight at a time: on one processor a search may wait for
+such eight, which is its p99.
 
 `
 
