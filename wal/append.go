@@ -153,6 +153,9 @@ func (l *Log) clean() error {
 func (l *Log) zero() error {
 	l.syncing.Lock()
 	defer l.syncing.Unlock()
+	if err := l.Failed(); err != nil {
+		return err // since Append looked: by I5 there is no fsync any more
+	}
 	seg := l.segments[len(l.segments)-1]
 	if err := writeZeros(l.active, seg.end, min(l.dirty, seg.size-seg.end)); err != nil {
 		return err
