@@ -204,7 +204,8 @@ func (db *DB) create(name string, cfg CollectionConfig) (*Collection, error) {
 		return nil, fmt.Errorf("create collection %q: %w", name, errors.Join(err, db.home.RemoveAll(tmp)))
 	}
 	if err := db.home.SyncDir("."); err != nil {
-		return nil, fmt.Errorf("create collection %q: %w", name, err)
+		// A create that failed leaves the name free.
+		return nil, fmt.Errorf("create collection %q: %w", name, errors.Join(err, db.discard(name)))
 	}
 	c, err := db.openCollection(name)
 	if err != nil {
