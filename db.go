@@ -214,8 +214,9 @@ func (db *DB) create(name string, cfg CollectionConfig) (*Collection, error) {
 	return c, nil
 }
 
-// discard takes the folder of a collection out of the database, durably, and
-// removes it.
+// discard takes a collection, which is closed, and its folder out of the database,
+// durably, and removes the folder. If that cannot be moved the name stays taken, and
+// the next DropCollection tries again.
 func (db *DB) discard(name string) error {
 	gone := dropPrefix + name
 	err := db.home.RemoveAll(gone)
@@ -223,6 +224,7 @@ func (db *DB) discard(name string) error {
 		err = db.home.Rename(name, gone)
 	}
 	if err == nil {
+		delete(db.collections, name)
 		err = db.home.SyncDir(".")
 	}
 	if err == nil {
@@ -289,7 +291,6 @@ func (db *DB) DropCollection(ctx context.Context, name string) error {
 		return db.unknown(name)
 	}
 	c.Drop()
-	delete(db.collections, name)
 	if err := db.discard(name); err != nil {
 		return fmt.Errorf("drop collection %q: %w", name, err)
 	}
