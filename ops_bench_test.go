@@ -50,9 +50,7 @@ func BenchmarkBackup(b *testing.B) {
 	}
 	require.NoError(b, c.Checkpoint(ctx))
 	c, db = reopen(b, db, path, nil)
-	for c.Stats().InDelta > 0 {
-		time.Sleep(10 * time.Millisecond)
-	}
+	require.Eventually(b, func() bool { return c.Stats().InDelta == 0 }, 5*time.Minute, 10*time.Millisecond)
 	require.NoError(b, c.Checkpoint(ctx))
 	c, db = reopen(b, db, path, &tarn.Options{ReadOnly: true})
 	size := c.Stats().DiskBytes

@@ -87,7 +87,11 @@ func writeUntilItPanics(dir string) error {
 			}
 			for id := w; ; id += 4 {
 				if thin && armed.Load() {
-					for c.Stats().InDelta > 0 {
+					for i := 0; c.Stats().InDelta > 0; i++ {
+						if i == 60_000 {
+							ended <- errors.New("the delta is not empty after a minute")
+							return
+						}
 						time.Sleep(time.Millisecond)
 					}
 					for gone := w; gone < id; gone += 4 { // until the graph is thin enough

@@ -33,7 +33,7 @@ func encodePlain(p Payload, limit int) (data []byte, ok bool) {
 type plainWriter struct {
 	limit   int
 	buf     []byte
-	space   []byte                // of small payloads that were written, and for more
+	space   space                 // of small payloads that were written, and for more
 	members []member              // of the objects that are being written, the innermost last
 	names   [namedDepth]nameCache // of the objects of each depth
 }
@@ -75,12 +75,7 @@ func (w *plainWriter) written() []byte {
 	if len(w.buf) > spaceBlock/8 {
 		return bytes.Clone(w.buf)
 	}
-	if len(w.buf) > cap(w.space)-len(w.space) {
-		w.space = make([]byte, 0, spaceBlock)
-	}
-	from := len(w.space)
-	w.space = append(w.space, w.buf...)
-	return w.space[from:len(w.space):len(w.space)]
+	return w.space.clone(w.buf, spaceBlock)
 }
 
 func (w *plainWriter) object(m map[string]any, depth int) bool {

@@ -182,7 +182,7 @@ func TestALargePayloadLeavesTheMemoryThatSmallOnesShare(t *testing.T) {
 		return data
 	}
 	encode(Payload{"n": 1})
-	space := &w.space[:1][0]
+	space := &w.space.block[:1][0]
 	many := Payload{}
 	for n := range 2 * keptPlain / leastMember {
 		many[strconv.Itoa(n)] = n
@@ -192,8 +192,8 @@ func TestALargePayloadLeavesTheMemoryThatSmallOnesShare(t *testing.T) {
 	require.Nil(t, w.buf)
 	require.Nil(t, w.members)
 	encode(Payload{"n": 2})
-	require.Same(t, space, &w.space[:1][0])
-	require.Equal(t, `{"n":1}{"n":2}`, string(w.space))
+	require.Same(t, space, &w.space.block[:1][0])
+	require.Equal(t, `{"n":1}{"n":2}`, string(w.space.block))
 }
 
 func BenchmarkEncodePayload(b *testing.B) {

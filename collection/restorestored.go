@@ -21,7 +21,7 @@ type stored struct {
 	payloads slotBlobs
 	keys     map[string]uint64
 	bytes    int
-	space    []byte // for payloads to come
+	space    space // for payloads to come
 }
 
 func newStored() stored {
@@ -30,12 +30,7 @@ func newStored() stored {
 
 // addPayload adds a copy of data.
 func (s *stored) addPayload(slot uint32, data []byte) {
-	if len(data) > cap(s.space)-len(s.space) {
-		s.space = make([]byte, 0, max(leastStored/4, len(data)))
-	}
-	from := len(s.space)
-	s.space = append(s.space, data...)
-	s.payloads.put(slot, s.space[from:len(s.space):len(s.space)])
+	s.payloads.put(slot, s.space.clone(data, leastStored/4))
 	s.bytes += len(data) + storedCost
 }
 

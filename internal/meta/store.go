@@ -143,7 +143,6 @@ func (s *Store) examine() error {
 	return nil
 }
 
-// lastCommit returns the number of the last commit.
 // Commits returns the number of the last commit.
 func (s *Store) Commits() (uint64, error) {
 	n, err := s.lastCommit()
