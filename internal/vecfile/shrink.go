@@ -14,8 +14,8 @@ import (
 // Shrink removes the files of the chunks that hold no slot below n, also those
 // that an earlier process left beyond. No slot of theirs is live, in a durable
 // checkpoint, or in the sight of a reader. Their memory stays readable (I2), as
-// zeros where the system can do that, so that their blocks are free at once;
-// elsewhere they are when the store is closed. A file that cannot be removed is
+// zeros where the system can do that, so that their blocks, and the copies of their
+// codes, are free at once; elsewhere they are when the store is closed. A file that cannot be removed is
 // used again by Reserve. The caller keeps Write and Reserve out meanwhile.
 func (s *Store) Shrink(n uint32) error {
 	s.syncing.Lock()
@@ -66,6 +66,7 @@ func (s *Store) retire(c *chunk) error {
 			s.retired = append(s.retired, f.mapping)
 		}
 	}
+	vfs.Release(c.private)
 	return errors.Join(errs...)
 }
 

@@ -3,6 +3,8 @@ package vecfile
 import (
 	"context"
 	"fmt"
+
+	"github.com/tarndb/tarn/internal/vfs"
 )
 
 const (
@@ -117,8 +119,12 @@ func (s *Store) copyPiece(i int, c *chunk, from, to int) error {
 func (s *Store) endCopy(i int, c *chunk, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if c.next != nil && c.private == nil && err == nil && !s.closed && i < len(s.chunks) && s.chunks[i] == c {
+	switch {
+	case c.next == nil || s.closed: // Close has freed it
+	case c.private == nil && err == nil && i < len(s.chunks) && s.chunks[i] == c:
 		s.swapCodes(i, c.next)
+	default:
+		vfs.Release(c.next)
 	}
 	c.next = nil
 }

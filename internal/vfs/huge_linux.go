@@ -2,6 +2,7 @@ package vfs
 
 import (
 	"fmt"
+	"os"
 
 	"golang.org/x/sys/unix"
 )
@@ -24,6 +25,17 @@ func HugeAlloc(n int) (Block, error) {
 	part := whole[skip : skip+size : skip+size]
 	_ = unix.Madvise(part, unix.MADV_HUGEPAGE) // a wish: small pages do as well
 	return &hugeBlock{whole, part[:n:n]}, nil
+}
+
+// Release gives the pages that lie within p, a part of a Block, back to the system,
+// where it can be asked to take them: they read as zeros then. Readers may run beside
+// it.
+func Release(p []byte) {
+	page := os.Getpagesize()
+	skip := int(-address(p) & uintptr(page-1))
+	if n := (len(p) - skip) &^ (page - 1); n > 0 {
+		_ = unix.Madvise(p[skip:skip+n], unix.MADV_DONTNEED) // a wish: locked memory is not taken back
+	}
 }
 
 type hugeBlock struct{ whole, part []byte }
