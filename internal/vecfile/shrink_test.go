@@ -81,3 +81,17 @@ func TestAScanBetweenTheTwoHalvesOfAShrinkEndsWhereTheChunksDo(t *testing.T) {
 	require.Equal(t, []uint64{0, 1, 2, 3, 4, 5, 6, 7}, seen)
 	s.reserved.Store(8)
 }
+
+// A chunk that Shrink removed while a Verify went on is made again by Reserve: there is
+// an instant at which its file has no header yet.
+func TestVerifyLooksAtNoFileThatIsBeingMadeAgain(t *testing.T) {
+	dir := disk(t)
+	s := open(t, dir, Config{Dim: 3, UUID: testUUID, ChunkSlots: 4}, 0)
+	require.NoError(t, s.Reserve(8))
+	f := s.chunks[1].files[vectors] // of which a Verify knows
+	require.NoError(t, s.Shrink(4))
+	h, err := dir.Create(f.name) // as Reserve does
+	require.NoError(t, err)
+	require.NoError(t, h.Close())
+	s.verifyHeader(f, func(found Finding) { t.Error(found) })
+}
