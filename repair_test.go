@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tarndb/tarn"
+	"github.com/tarndb/tarn/collection"
 )
 
 // storeToDamage makes a closed store of one collection: 300 points in slot files,
@@ -265,4 +266,31 @@ func TestRepairWritesADamagedHeaderAnew(t *testing.T) {
 	requireRepaired(t, path, want, 0)
 	_, err := tarn.Repair(ctx, t.TempDir())
 	require.ErrorIs(t, err, tarn.ErrNotFound)
+}
+
+// The sidecar knows of the points whose vectors are lost, so the files are not those of
+// an earlier moment, whose payloads would be others'.
+func TestRepairKeepsThePayloadsOfOthersWhenTheLastVectorsAreLost(t *testing.T) {
+	damages := map[string]func(path string) error{
+		"the file is lost":      os.Remove,
+		"the file is cut short": func(path string) error { return os.Truncate(path, 4096) },
+	}
+	for name, damage := range damages {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, tarn.CollectionConfig{Dim: dim}, collection.Knobs{ChunkSlots: 64})
+			w.upsert(t, points(w.r, 1, 100, dim)...)
+			require.NoError(t, w.db.Close())
+			require.NoError(t, damage(filepath.Join(w.path, "collections", "test", "slots", "00000001.vec")))
+			repaired, err := tarn.Repair(ctx, w.path)
+			require.NoError(t, err)
+			require.Equal(t, 64, repaired[0].Points)
+			require.Equal(t, 36, repaired[0].Lost)
+			require.Zero(t, repaired[0].Payloads)
+			c, _ := openCollection(t, w.path, nil)
+			for p, err := range c.All(ctx) {
+				require.NoError(t, err)
+				require.Equal(t, w.have[p.ID].Payload, p.Payload)
+			}
+		})
+	}
 }

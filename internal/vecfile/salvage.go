@@ -140,6 +140,8 @@ func Owners(dir vfs.FS) (map[[16]byte]int, error) {
 	return owners, err
 }
 
+var errMissing = errors.New("a file is missing")
+
 // salvageChunk reads the slots of live from first to end (excluded) of a chunk.
 func (s *Store) salvageChunk(i int, live *bitmap.Set, first uint32, end uint64, hash hasher, fn func(Entry) error, report func(uint32, bool, Finding)) (digest uint64, failed error) {
 	vec, vecErr := s.fs.Open(fileName(vectors, uint32(i)))
@@ -152,16 +154,20 @@ func (s *Store) salvageChunk(i int, live *bitmap.Set, first uint32, end uint64, 
 		var problem error
 		absent := false
 		for k, f := range map[kind]vfs.File{vectors: vec, sidecar: side} {
-			if f == nil {
-				problem, absent = errors.New("a file is missing"), true
-			} else if _, err := f.ReadAt(rows[k], s.lay.offset(k, slot)); err != nil {
-				problem, absent = err, errors.Is(err, io.EOF)
+			err := errMissing
+			if f != nil {
+				_, err = f.ReadAt(rows[k], s.lay.offset(k, slot))
+			}
+			if err != nil {
+				problem = err
+			}
+			if k == sidecar { // it tells of a point whose vector is lost too
+				absent = f == nil || errors.Is(err, io.EOF) || err == nil && len(bytes.TrimLeft(rows[k], "\x00")) == 0
 			}
 		}
 		e := sideRow(rows[sidecar])
 		if problem == nil && (e.lsn() == 0 || !e.matchesVector(s.base, slot, rows[vectors])) {
 			problem = fmt.Errorf("it does not match its checksum; it may have been point %d", e.id())
-			absent = len(bytes.TrimLeft(rows[sidecar], "\x00")) == 0
 		}
 		if problem != nil {
 			report(slot, absent, Finding{fileName(vectors, uint32(i)), s.lay.offset(vectors, slot), fmt.Sprintf("slot %d is lost: %v", slot, problem)})
