@@ -15,8 +15,9 @@ import (
 // that an earlier process left beyond. No slot of theirs is live, in a durable
 // checkpoint, or in the sight of a reader. Their memory stays readable (I2), as
 // zeros where the system can do that, so that their blocks, and the copies of their
-// codes, are free at once; elsewhere they are when the store is closed. A file that cannot be removed is
-// used again by Reserve. The caller keeps Write and Reserve out meanwhile.
+// codes, are free at once; elsewhere they are when the store is closed. A file that
+// cannot be removed is used again by Reserve. The caller keeps Write and Reserve out
+// meanwhile.
 func (s *Store) Shrink(n uint32) error {
 	s.syncing.Lock()
 	defer s.syncing.Unlock()
