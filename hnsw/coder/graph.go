@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand"
 	"slices"
 	"sync"
 
@@ -28,7 +29,7 @@ type Config struct {
 	Metric         kernel.Metric
 	M              int
 	EfConstruction int
-	Seed           uint64
+	Seed           uint64 // of the slots' levels
 }
 
 // ErrSlot is returned for a slot that has no row.
@@ -50,6 +51,7 @@ func New(cfg Config, src Source) (*Graph, error) {
 		return nil, fmt.Errorf("graph config: dim %d, metric %d, m %d, ef construction %d", cfg.Dim, cfg.Metric, cfg.M, cfg.EfConstruction)
 	}
 	g := graph.NewGraph[uint32]()
+	g.Rng = rand.New(rand.NewSource(int64(cfg.Seed)))
 	m := cfg.Metric
 	g.Distance = func(a, b []float32) float32 { return kernel.Distance(m, a, b) }
 	if cfg.M > 0 {

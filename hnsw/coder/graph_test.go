@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 
+	graph "github.com/coder/hnsw"
 	"github.com/stretchr/testify/require"
 
 	"github.com/tarndb/tarn/internal/bitmap"
@@ -104,6 +105,20 @@ func TestOnlyWantedSlotsAreReturnedOnceSortedWithTheirDistances(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, near, 5)
 	}
+}
+
+func TestTheSeedMakesTheLevelsRepeatable(t *testing.T) {
+	src := newRows(kernel.Cosine, 500)
+	levels := func(seed uint64) []int {
+		g, err := New(Config{Dim: dim, Metric: kernel.Cosine, Seed: seed}, src)
+		require.NoError(t, err)
+		for slot := range uint32(500) {
+			require.NoError(t, g.Insert(ctx, slot))
+		}
+		return (&graph.Analyzer[uint32]{Graph: g.g}).Topography()
+	}
+	require.Equal(t, levels(1), levels(1))
+	require.NotEqual(t, levels(1), levels(2))
 }
 
 func TestDeadSlotsAreMadeUpFor(t *testing.T) {
