@@ -29,7 +29,7 @@ func rowsBlock(t testing.TB, rows []archiveRow, dim int) []byte {
 }
 
 var sampleRows = []archiveRow{
-	{id: 1, lsn: 1, slot: 0, live: true},
+	{id: 1, lsn: 1, slot: 0, live: true, left: true},
 	{id: 1 << 63, lsn: 1<<63 - 1, slot: 7, live: true, payload: []byte(`{"a":1}`)},
 	{id: 9, lsn: 3, slot: 9, payload: []byte(`{}`)},
 }
@@ -52,6 +52,7 @@ func TestRowsThatLieAboutTheirSizeAreDamage(t *testing.T) {
 		"a payload that is short": func(b []byte) []byte { return b[:len(b)-1] },
 		"bytes that are nobody's": func(b []byte) []byte { return append(b, 0) },
 		"a flag that is unknown":  func(b []byte) []byte { b[rowsHead+21] = 0x80; return b },
+		"a dead row to be found":  func(b []byte) []byte { b[rowsHead+2*rowHead+20] |= rowLeft; return b },
 		"a write without number":  func(b []byte) []byte { clear(b[rowsHead+8 : rowsHead+16]); return b },
 		"a payload of no bytes": func(b []byte) []byte {
 			clear(b[rowsHead+2*rowHead+24 : rowsHead+2*rowHead+28])

@@ -55,7 +55,8 @@ const (
 
 	rowLive    = 1 // else the graph leads over it
 	rowPayload = 2
-	rowFlags   = rowLive | rowPayload
+	rowLeft    = 4 // live, and the graph is not known to find it
+	rowFlags   = rowLive | rowPayload | rowLeft
 )
 
 // archived is what a backup says of its moment.
@@ -101,6 +102,7 @@ type archiveRow struct {
 	id, lsn uint64
 	slot    uint32
 	live    bool
+	left    bool
 	payload []byte
 }
 
@@ -111,6 +113,9 @@ func putRowHead(block []byte, i int, r *archiveRow) {
 	flags := uint16(0)
 	if r.live {
 		flags |= rowLive
+	}
+	if r.left {
+		flags |= rowLeft
 	}
 	if r.payload != nil {
 		flags |= rowPayload
@@ -148,10 +153,10 @@ func decodeRows(data []byte, dim int) (rows []archiveRow, vectors []float32, err
 		r := &rows[i]
 		r.id, r.lsn, r.slot = heads.U64(), heads.U64(), heads.U32()
 		flags, key, length, zero := heads.U16(), heads.U16(), heads.U32(), heads.U32()
-		if flags&^rowFlags != 0 || key != 0 || zero != 0 || (flags&rowPayload == 0) != (length == 0) || r.lsn == 0 || r.lsn >= 1<<63 {
+		if flags&^rowFlags != 0 || flags&rowLeft != 0 && flags&rowLive == 0 || key != 0 || zero != 0 || (flags&rowPayload == 0) != (length == 0) || r.lsn == 0 || r.lsn >= 1<<63 {
 			return nil, nil, fmt.Errorf("%w: row %d", codec.ErrCorrupt, i)
 		}
-		r.live = flags&rowLive != 0
+		r.live, r.left = flags&rowLive != 0, flags&rowLeft != 0
 		if flags&rowPayload != 0 {
 			r.payload = blobs.Bytes(int(min(length, math.MaxInt32)))
 		}

@@ -42,11 +42,12 @@ type backup struct {
 	out BlockWriter
 	pin pin
 
-	engine    engine
+	view      *view
 	moment    archived
 	positions map[string]uint64
 	live      *bitmap.Set
 	rows      *bitmap.Set // live, and what the graph leads over
+	left      *bitmap.Set // what the graph, as written, is not known to find
 
 	// The last payloads that were read from meta.db, ascending by slot, and the LSN of
 	// the checkpoint that it had then: a later one may give a slot another.
@@ -61,7 +62,7 @@ func (b *backup) run(ctx context.Context) error {
 		if err := b.c.lockWriter(ctx, b.c.gate.closing()); err != nil {
 			return err
 		}
-		b.engine = b.c.view.Load().graph
+		b.view = b.c.view.Load()
 		b.c.unlockWriter()
 		return nil
 	}); err != nil {
@@ -114,8 +115,8 @@ func (b *backup) writeConfig() error {
 
 // writeGraph writes the file of the graph, if it has one.
 func (b *backup) writeGraph(ctx context.Context) error {
-	g, ok := b.engine.(saver)
-	if !ok || b.engine.Len() == 0 {
+	g, ok := b.view.graph.(saver)
+	if !ok || b.view.graph.Len() == 0 {
 		return ctx.Err()
 	}
 	r, w := io.Pipe()
@@ -146,12 +147,15 @@ func (b *backup) writeGraph(ctx context.Context) error {
 
 func (b *backup) saveGraph(g saver, w *io.PipeWriter) error {
 	err := b.inside(func() error {
+		since := b.view.missed.since()
+		before := b.view.unfound(since)
 		buf := bufio.NewWriterSize(w, backupBlock)
 		s, err := g.Save(buf, b.c.uuid)
 		if err == nil {
 			err = buf.Flush()
 		}
 		b.moment.graphBytes, b.moment.graphCRC = uint64(s.Bytes), s.CRC
+		b.left = union(before, b.view.unfound(since))
 		return err
 	})
 	_ = w.CloseWithError(err) // always nil
@@ -191,7 +195,7 @@ func (b *backup) take(ctx context.Context) error {
 	b.positions = maps.Clone(c.logged)
 	b.rows = b.live
 	if b.moment.graphBytes > 0 {
-		b.rows = union(b.live, b.engine.InGraph())
+		b.rows = union(b.live, b.view.graph.InGraph())
 	}
 	c.unlockWriter()
 	b.moment.rows, b.moment.live = uint32(b.rows.Len()), uint32(b.live.Len())
@@ -336,6 +340,7 @@ func (b *backup) nextRows(first uint32, most int) (rows []archiveRow, next uint3
 	size := 0
 	for next, more = first, true; more && len(rows) < most && size < backupBlock; next, more = b.rows.Next(next + 1) {
 		r := archiveRow{id: b.c.store.ID(next), lsn: b.c.store.LSN(next), slot: next, live: b.live.Has(next)}
+		r.left = r.live && b.left.Has(next)
 		if r.live && b.c.store.HasPayload(next) {
 			if r.payload, err = b.payload(next); err != nil {
 				return nil, 0, false, err

@@ -40,6 +40,7 @@ type snapshotFile struct {
 	slots int    // in the graph, as written
 	size  int64  // as it was mapped
 	graph engine // whose file it is; nil: of none that is in use
+	leftover
 }
 
 // large reports whether the file was mapped with its links unseen.
@@ -87,6 +88,9 @@ func (c *Collection) checkpoint(ctx context.Context, withSnapshot bool) error {
 		return err
 	}
 	err := c.checkpointLocked(ctx, withSnapshot)
+	if err == nil {
+		err = c.addLeft()
+	}
 	if err == nil && c.fieldsDue(withSnapshot) {
 		err = c.saveFields()
 	}

@@ -7,6 +7,7 @@
 //	                                           live, id -> slot    └─ indexer ──^
 //	checkpoint: slot files, payloads, positions, live ──> meta.db ──> old log segments go
 //	snapshot:   the graph ──> graph-N.snap, named by the next checkpoint
+//	            what it is not known to find ──> graph-N.left ──> the delta, at Open
 //	fields:     payloads ──> indexes of declared fields ──> fields.idx, named by nothing
 //	keys:       key ──> id (meta.db, newer ones in memory) ──> slot
 //
@@ -16,7 +17,9 @@
 //	    is published and leaves it only when the graph of that delta holds it and
 //	    finds it, or when it is dead. So at no instant is a live slot in neither.
 //	I2  A slot leaves the delta for the graph only after a search of the graph for
-//	    its own vector found it. (EngineCoder: after it was inserted.)
+//	    its own vector found it. (EngineCoder: after it was inserted.) What a graph
+//	    file holds, and was not known to find when it was written, is in the delta
+//	    again after Open.
 //	I3  A view {graph, delta} is published under the publication lock. A slot is
 //	    removed only from the delta of the graph that it was inserted into.
 //	I4  LSNs are given, logged and applied in one order, under the writer lock.

@@ -146,6 +146,7 @@ func (c *Collection) asked(v *view, slot uint32, found bool, since uint64) {
 		v.delta.Release(slot)
 		c.index.work.broadcast() // this worker may be one that only helps
 	} else {
+		c.index.oldDone()
 		c.maintain.relinked.Add(1)
 		c.maintain.kick()
 	}
@@ -209,8 +210,13 @@ func (c *Collection) leftDelta(v *view, slot uint32) {
 		c.maintain.relinked.Add(1)
 	}
 	c.index.done.Add(1)
-	if c.index.old.Load() > 0 {
-		c.index.old.Add(-1)
+	c.index.oldDone()
+}
+
+// oldDone is called when a slot is in the delta no longer, or there to stay.
+func (x *indexer) oldDone() {
+	if x.old.Load() > 0 {
+		x.old.Add(-1)
 	}
 }
 

@@ -1,6 +1,7 @@
 package collection
 
 import (
+	"maps"
 	"sync"
 	"sync/atomic"
 
@@ -21,6 +22,7 @@ type misses struct {
 	parked atomic.Int64        // how many those are
 	size   int                 // of the graph when all were last tried again
 	losses uint64              // how often a slot was found no more
+	lostAt map[uint32]uint64   // losses when that befell a slot last, since the graph's file was begun
 }
 
 const (
@@ -53,6 +55,30 @@ func (x *misses) lost(slot uint32) {
 	defer x.mu.Unlock()
 	x.count(slot)
 	x.losses++
+	if x.lostAt == nil {
+		x.lostAt = map[uint32]uint64{}
+	}
+	x.lostAt[slot] = x.losses
+}
+
+// lostSince returns the slots that were lost since there were so many losses.
+func (x *misses) lostSince(since uint64) *bitmap.Set {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	lost := new(bitmap.Set)
+	for slot, at := range x.lostAt {
+		if at > since {
+			lost.Add(slot)
+		}
+	}
+	return lost
+}
+
+// forget forgets the slots that were lost when there were so many losses.
+func (x *misses) forget(losses uint64) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	maps.DeleteFunc(x.lostAt, func(_ uint32, at uint64) bool { return at <= losses })
 }
 
 // since returns how often a slot was found no more, to ask with.

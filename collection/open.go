@@ -159,7 +159,7 @@ func (c *Collection) recover() error {
 	}
 	c.adoptSlots(g)
 	c.check.reclaimed = g
-	c.view.Store(c.newView(g, nil, c.config.Index.EfSearch))
+	c.view.Store(c.newView(g, c.check.named.left, c.config.Index.EfSearch))
 	c.index.old.Store(int64(c.view.Load().delta.Len()))
 	if !c.opts.ReadOnly {
 		return c.sweepFiles()
@@ -239,6 +239,7 @@ func (c *Collection) openGraph() (engine, error) {
 		g, size, err := c.loadSnapshot(c.check.named)
 		if err == nil {
 			c.check.named.graph, c.check.named.slots, c.check.named.size = g, g.Len(), size
+			c.loadLeft(&c.check.named)
 			return g, nil
 		}
 		c.check.bad.Store(true)

@@ -34,7 +34,7 @@ type Restored struct {
 // folder is for the caller to remove.
 //
 //	config ──> meta.db          rows ──> slot files, codes made anew ─┐
-//	graph  ──> graph-1.snap            └> payloads ──> meta.db       ├──> checkpoint
+//	graph  ──> graph-1.snap, .left     └> payloads ──> meta.db       ├──> checkpoint
 //	moment ──> a log that begins behind it                           ┘
 func Restore(ctx context.Context, fs vfs.FS, in BlockReader, uuid [16]byte) (Restored, error) {
 	r := &restore{fs: fs, in: in, uuid: uuid, live: &bitmap.Set{}, last: -1, positions: map[string]uint64{}, coming: newStored(), syncing: make(chan struct{}, 1)}
@@ -63,6 +63,7 @@ type restore struct {
 	graph             vfs.File
 	graphSize         int64
 	snapshot          hnsw.Saved
+	left              bitmap.Set // what the graph is not known to find
 	slots             vfs.FS
 	store             *vecfile.Store
 	meta              *meta.Store
@@ -271,6 +272,11 @@ func (r *restore) finish() error {
 	ck := meta.Checkpoint{LSN: m.lsn, Slots: slots, Live: r.live, Digest: digest, Generation: 1, UUID: r.uuid}
 	if r.graph != nil {
 		ck.Snapshot, ck.SnapshotCRC = r.graphName(), r.snapshot.CRC
+		if r.left.Len() > 0 {
+			if err := writeLeft(r.fs, ck.Snapshot, ck.SnapshotCRC, r.uuid, &r.left); err != nil {
+				return err
+			}
+		}
 	}
 	u := meta.Update{Checkpoint: &ck, Positions: r.positions}
 	if r.config.Keys == StringKeys {

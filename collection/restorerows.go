@@ -43,6 +43,9 @@ func (r *restore) addRows(data []byte) error {
 		if row.live {
 			r.live.Add(row.slot)
 			r.ids = append(r.ids, row.id)
+			if row.left {
+				r.left.Add(row.slot) // if there is no graph, that is of no account
+			}
 			if err := r.addKey(row); err != nil {
 				return err
 			}

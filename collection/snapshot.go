@@ -37,14 +37,16 @@ func (c *Collection) snapshotDue(wanted bool) bool {
 // writeSnapshot writes the serving graph to a file that nothing names yet, while
 // inserts go on.
 func (c *Collection) writeSnapshot() (snapshotFile, error) {
-	g := c.view.Load().graph
+	v := c.view.Load()
 	name := fmt.Sprintf("%s%d%s", snapshotPrefix, c.check.generation+1, snapshotSuffix)
 	tmp := name + temporary
 	c.removeFile(tmp)
-	c.removeFile(name) // of an attempt that no checkpoint came to name
+	c.removeGraph(name) // of an attempt that no checkpoint came to name
+	since := v.missed.since()
+	before := v.unfound(since)
 	var saved hnsw.Saved
 	err := guard(func() (err error) {
-		saved, err = c.saveTo(tmp, g.(saver))
+		saved, err = c.saveTo(tmp, v.graph.(saver))
 		return err
 	})
 	if err == nil {
@@ -59,7 +61,9 @@ func (c *Collection) writeSnapshot() (snapshotFile, error) {
 		c.removeFile(tmp)
 		return snapshotFile{}, err
 	}
-	return snapshotFile{name: name, crc: saved.CRC, slots: saved.Slots, graph: g}, nil
+	file := snapshotFile{name: name, crc: saved.CRC, slots: saved.Slots, graph: v.graph}
+	file.since = since
+	return file, c.saveLeft(&file, union(before, v.unfound(since)))
 }
 
 func (c *Collection) saveTo(name string, g saver) (saved hnsw.Saved, err error) {
@@ -176,8 +180,14 @@ const maxMap = int64(^uint(0) >> 1)
 // removeSnapshot removes a graph file that is no longer, or never was, named.
 func (c *Collection) removeSnapshot(old, named snapshotFile) {
 	if old.name != "" && old.name != named.name {
-		c.removeFile(old.name)
+		c.removeGraph(old.name)
 	}
+}
+
+// removeGraph removes a graph file, and what lies beside it.
+func (c *Collection) removeGraph(name string) {
+	c.removeFile(name)
+	c.removeFile(leftName(name))
 }
 
 // removeFile removes a file that may be missing. That it could not be removed is
@@ -188,14 +198,17 @@ func (c *Collection) removeFile(name string) {
 	}
 }
 
-// sweepFiles removes temporary files and graph files that no checkpoint names.
+// sweepFiles removes temporary files, and graph files that no checkpoint names with what
+// lies beside them.
 func (c *Collection) sweepFiles() error {
 	entries, err := c.fs.List(".")
 	if err != nil {
 		return err
 	}
 	for _, e := range entries {
-		stale := strings.HasPrefix(e.Name, snapshotPrefix) && strings.HasSuffix(e.Name, snapshotSuffix) && e.Name != c.check.named.name
+		graph := strings.HasSuffix(e.Name, snapshotSuffix) && e.Name != c.check.named.name
+		left := strings.HasSuffix(e.Name, leftSuffix) && e.Name != leftName(c.check.named.name)
+		stale := strings.HasPrefix(e.Name, snapshotPrefix) && (graph || left)
 		if stale && e.Regular {
 			// The tables that do not name it may be those of a process whose fsync
 			// failed: on the disk may be the ones that do.

@@ -157,7 +157,8 @@ func (v *verifier) record(rec wal.Record) error {
 	return err
 }
 
-// snapshot checks every block of the graph file that the checkpoint names.
+// snapshot checks every block of the graph file that the checkpoint names, and what lies
+// beside it.
 func (v *verifier) snapshot() {
 	file := v.c.check.named
 	if file.name == "" {
@@ -167,6 +168,11 @@ func (v *verifier) snapshot() {
 	v.read.Bytes += read
 	if err != nil {
 		v.found(file.name, -1, "%v", err)
+	}
+	data, err := v.c.readLeft(file)
+	v.read.Bytes += int64(len(data))
+	if err != nil && !isNotExist(err) {
+		v.found(leftName(file.name), -1, "%v", err)
 	}
 }
 

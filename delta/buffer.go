@@ -77,6 +77,9 @@ func (b *Buffer) Remove(slot uint32) bool {
 // Has reports whether a slot is here.
 func (b *Buffer) Has(slot uint32) bool { return b.in.Has(slot) }
 
+// In returns the set of what is here, which goes on changing.
+func (b *Buffer) In() *bitmap.Set { return &b.in }
+
 // Len returns the number of slots here.
 func (b *Buffer) Len() int { return b.in.Len() }
 

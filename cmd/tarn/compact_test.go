@@ -72,7 +72,7 @@ func TestEveryFileOfACollectionIsOfAPart(t *testing.T) {
 	for path, want := range map[string]string{
 		"docs/slots/00000000.vec": partVectors, "docs/slots/00000000.code": partVectors, "docs/slots/00000000.side": partVectors,
 		"docs/wal/0000000000000001.wal": partLog, "docs/wal/next.tmp": partLog,
-		"docs/graph-7.snap": partGraph, "docs/fields.idx": partFields, "docs/meta.db": partTables, "docs/meta.copy": partTables,
+		"docs/graph-7.snap": partGraph, "docs/graph-7.left": partGraph, "docs/fields.idx": partFields, "docs/meta.db": partTables, "docs/meta.copy": partTables,
 	} {
 		require.Equal(t, want, part(filepath.FromSlash(path)), path)
 	}

@@ -148,6 +148,8 @@ func (in *inspection) holds(name string) string {
 		return "indexes of the declared fields"
 	case name == in.Checkpoint.Graph:
 		return "the graph that the checkpoint names"
+	case in.Checkpoint.Graph != "" && name == strings.TrimSuffix(in.Checkpoint.Graph, ".snap")+".left":
+		return "what is searched exactly beside that graph"
 	case kind == "wal" && err == nil:
 		return fmt.Sprintf("log from write %s on", count(n))
 	case kind == "vec" && err == nil:
