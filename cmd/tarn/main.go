@@ -75,7 +75,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	for _, c := range root.Commands {
 		helped(c).OnUsageError = root.OnUsageError
 	}
-	err := root.Run(ctx, args)
+	err := root.Run(ctx, ordered(args, root.Commands))
 	if err != nil {
 		sayFolded(stderr, "tarn: "+explain(err), "      ")
 		if !said.anything && slices.Contains(args, "--json") {
