@@ -30,6 +30,9 @@ type sideFile struct {
 // forgetAfter removes what the side file says of lines after n: they are read again
 // (I2). Of a line that was torn nobody knows the number: it is the last and goes too.
 func (s *sideFile) forgetAfter(n uint64) error {
+	if info, err := os.Stat(s.name); err == nil && !info.Mode().IsRegular() {
+		return nil // a pipe or a terminal forgets by itself, and a read of it may never end
+	}
 	old, err := os.ReadFile(s.name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -89,5 +92,9 @@ func (s *sideFile) close() error {
 	if s.f == nil {
 		return nil
 	}
-	return errors.Join(s.f.Sync(), s.f.Close())
+	var err error
+	if info, e := s.f.Stat(); e != nil || info.Mode().IsRegular() { // nothing else can be synced
+		err = s.f.Sync()
+	}
+	return errors.Join(err, s.f.Close())
 }
