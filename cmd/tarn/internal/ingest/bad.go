@@ -29,6 +29,7 @@ type sideFile struct {
 
 // forgetAfter removes what the side file says of lines after n: they are read again
 // (I2). Of a line that was torn nobody knows the number: it is the last and goes too.
+// A file that holds anything else is somebody's, and stays as it is.
 func (s *sideFile) forgetAfter(n uint64) error {
 	if info, err := os.Stat(s.name); err == nil && !info.Mode().IsRegular() {
 		return nil // a pipe or a terminal forgets by itself, and a read of it may never end
@@ -42,11 +43,14 @@ func (s *sideFile) forgetAfter(n uint64) error {
 	}
 	var kept []byte
 	r := bufio.NewReader(bytes.NewReader(old))
-	for {
+	for at := 1; ; at++ {
 		line, err := r.ReadBytes('\n')
 		var b badLine
-		if err == nil && json.Unmarshal(line, &b) == nil && b.Line <= n {
+		switch whole := err == nil && json.Unmarshal(line, &b) == nil && b.Line > 0; {
+		case whole && b.Line <= n:
 			kept = append(kept, line...)
+		case !whole && (err == nil || !isTorn(line)):
+			return fmt.Errorf("%s is no side file: its line %d tells of no bad line; --bad FILE names another", s.name, at)
 		}
 		if errors.Is(err, io.EOF) {
 			break
@@ -60,6 +64,14 @@ func (s *sideFile) forgetAfter(n uint64) error {
 		return err
 	}
 	return os.Rename(tmp, s.name)
+}
+
+// isTorn reports whether what stands behind the last line end may be the beginning of
+// an entry.
+func isTorn(text []byte) bool {
+	const begins = `{"line":`
+	n := min(len(text), len(begins))
+	return string(text[:n]) == begins[:n]
 }
 
 // add appends bad lines with one write.
