@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -34,4 +35,20 @@ func TestASideFileThatIsSomethingElseStaysAsItIs(t *testing.T) {
 	got, err := os.ReadFile(torn)
 	require.NoError(t, err)
 	require.Regexp(t, `^\{"line":1,.*"text":"nonsense"\}\n$`, string(got))
+}
+
+func TestASideFileKeepsTheBadLinesOfOtherSources(t *testing.T) {
+	dir, bad := filepath.Join(t.TempDir(), "db"), filepath.Join(t.TempDir(), "side.bad")
+	file := write(t, "x.ndjson", "nonsense\n"+ndjson(3)+"more of it\n")
+	require.Equal(t, exitPartly, first(tarnCommand("ingest", "--dim", "3", "--source", "a", "--bad", bad, dir, "docs", file)))
+	one, err := os.ReadFile(bad)
+	require.NoError(t, err)
+	require.Equal(t, 2, strings.Count(string(one), "\n"))
+	for at, args := range [][]string{{"--source", "b", dir, "docs", file}, {"--source", "a", "--dim", "3", dir, "notes", file}} {
+		require.Equal(t, exitPartly, first(tarnCommand(append([]string{"ingest", "--bad", bad}, args...)...)))
+		all, err := os.ReadFile(bad)
+		require.NoError(t, err)
+		require.Equal(t, 2*(at+2), strings.Count(string(all), "\n"))
+		require.Equal(t, string(one), string(all[:len(one)]))
+	}
 }

@@ -13,9 +13,11 @@ import (
 
 // badLine is an entry of the side file, one JSON object a line.
 type badLine struct {
-	Line  uint64 `json:"line"`
-	Error string `json:"error"`
-	Text  string `json:"text"` // its beginning
+	Line       uint64 `json:"line"`
+	Collection string `json:"collection"` // with the source, whose line it is
+	Source     string `json:"source"`
+	Error      string `json:"error"`
+	Text       string `json:"text"` // its beginning
 }
 
 // keptText is how much of a bad line the side file repeats.
@@ -23,11 +25,12 @@ const keptText = 1000
 
 // sideFile takes bad lines. It is created by the first one.
 type sideFile struct {
-	name string
-	f    *os.File
+	name               string
+	collection, source string // others may have their lines there too
+	f                  *os.File
 }
 
-// forgetAfter removes what the side file says of lines after n: they are read again
+// forgetAfter removes what the side file says of the source's lines after n: they are read again
 // (I2). Of a line that was torn nobody knows the number: it is the last and goes too.
 // A file that holds anything else is somebody's, and stays as it is.
 func (s *sideFile) forgetAfter(n uint64) error {
@@ -47,7 +50,7 @@ func (s *sideFile) forgetAfter(n uint64) error {
 		line, err := r.ReadBytes('\n')
 		var b badLine
 		switch whole := err == nil && json.Unmarshal(line, &b) == nil && b.Line > 0; {
-		case whole && b.Line <= n:
+		case whole && (b.Line <= n || b.Collection != s.collection || b.Source != s.source):
 			kept = append(kept, line...)
 		case !whole && (err == nil || !isTorn(line)):
 			return fmt.Errorf("%s is no side file: its line %d tells of no bad line; --bad FILE names another", s.name, at)
@@ -90,6 +93,7 @@ func (s *sideFile) add(lines []badLine) error {
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
 	for _, l := range lines {
+		l.Collection, l.Source = s.collection, s.source
 		if err := enc.Encode(l); err != nil {
 			return err
 		}

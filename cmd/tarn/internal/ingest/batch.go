@@ -48,7 +48,7 @@ func (b *batch) parse(dim int) {
 }
 
 func (b *batch) refuse(line uint64, text []byte, err error) {
-	b.bad = append(b.bad, badLine{line, err.Error(), string(text[:min(len(text), keptText)])})
+	b.bad = append(b.bad, badLine{Line: line, Error: err.Error(), Text: string(text[:min(len(text), keptText)])})
 }
 
 // drop takes operation i out and refuses its line.

@@ -21,8 +21,9 @@
 //	    in the same record. So Position names the line up to which every line is
 //	    stored, or reported.
 //	I2  A bad line stands in the side file before the batch it would have been in
-//	    is sent. What the side file says of lines behind Position is removed before
-//	    they are read again. So each bad line stands there once.
+//	    is sent. What the side file says of the source's lines behind Position is
+//	    removed before they are read again. So each bad line stands there once,
+//	    beside those of other sources.
 //	I3  What was accepted is written before Run returns, whatever ended it.
 //
 // Concurrency: Run starts goroutines and ends them before it returns.
