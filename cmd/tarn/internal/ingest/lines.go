@@ -104,12 +104,15 @@ func (s *source) next() ([]byte, error) {
 
 // skip passes over the first n lines.
 func (s *source) skip(n uint64) error {
+	begun := false // a line, with what filled the buffer
 	for s.n < n {
 		part, err := s.r.ReadSlice('\n')
 		switch {
 		case errors.Is(err, bufio.ErrBufferFull):
-		case err == nil, errors.Is(err, io.EOF) && len(part) > 0:
+			begun = true
+		case err == nil, errors.Is(err, io.EOF) && (begun || len(part) > 0):
 			s.n++
+			begun = false
 		case errors.Is(err, io.EOF):
 			return fmt.Errorf("it has %d lines, and %d were stored from it before: is it another file? --source NAME begins anew under another name", s.n, n)
 		default:

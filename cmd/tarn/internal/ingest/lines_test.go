@@ -35,3 +35,16 @@ func TestLinesAreSkippedByNumber(t *testing.T) {
 	require.Equal(t, "3", string(line))
 	require.ErrorContains(t, s.skip(4), "another file")
 }
+
+func TestALastLineThatFillsTheBufferCountsWhenItIsSkipped(t *testing.T) {
+	const text = "one\n0123456789abcdef" // no line end; the buffer's size, which is the least there is
+	s := &source{r: bufio.NewReaderSize(strings.NewReader(text), 16)}
+	for _, want := range strings.Split(text, "\n") {
+		line, err := s.next()
+		require.NoError(t, err)
+		require.Equal(t, want, string(line))
+	}
+	again := &source{r: bufio.NewReaderSize(strings.NewReader(text), 16)}
+	require.NoError(t, again.skip(s.n))
+	require.ErrorContains(t, again.skip(s.n+1), "it has 2 lines")
+}
