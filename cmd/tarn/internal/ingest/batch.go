@@ -68,7 +68,7 @@ func batches(ctx context.Context, s *source, dim, most int) (<-chan *batch, func
 	work.Go(func() {
 		defer close(out)
 		for {
-			b, err := readBatch(s, most)
+			b, err := readBatch(s, most, func() bool { return len(out) > 0 })
 			if b != nil {
 				select {
 				case slots <- struct{}{}:
@@ -100,10 +100,14 @@ func batches(ctx context.Context, s *source, dim, most int) (<-chan *batch, func
 }
 
 // readBatch returns the next lines, at most so many, if there are any, and the error that ended them.
-func readBatch(s *source, most int) (*batch, error) {
+// Who takes batches and is not busy gets what there is before more is waited for.
+func readBatch(s *source, most int, busy func() bool) (*batch, error) {
 	b := &batch{first: s.n + 1, ready: make(chan struct{})}
 	bytes := 0
 	for len(b.lines) < most && bytes < batchBytes {
+		if len(b.lines) > 0 && s.mayWait() && !busy() {
+			return b, nil
+		}
 		line, err := s.next()
 		if errors.Is(err, errLongLine) {
 			line = nil

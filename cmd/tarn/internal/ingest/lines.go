@@ -102,6 +102,16 @@ func (s *source) next() ([]byte, error) {
 	}
 }
 
+// mayWait reports whether the next line may be long in coming: it is not here, and it is
+// no file that has it.
+func (s *source) mayWait() bool {
+	if s.size > 0 {
+		return false
+	}
+	here, _ := s.r.Peek(s.r.Buffered()) // no error: it is here
+	return bytes.IndexByte(here, '\n') < 0
+}
+
 // skip passes over the first n lines.
 func (s *source) skip(n uint64) error {
 	begun := false // a line, with what filled the buffer
