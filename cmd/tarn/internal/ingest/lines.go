@@ -34,7 +34,7 @@ type source struct {
 func openSource(ctx context.Context, name string, stdin io.Reader) (*source, error) {
 	s := &source{close: func() error { return nil }}
 	if name == "-" {
-		s.r = bufio.NewReaderSize(counting{stdin, &s.read}, 1<<20)
+		s.r = bufio.NewReaderSize(counting{endable.Reader(ctx, stdin), &s.read}, 1<<20)
 		return s, nil
 	}
 	f, err := os.Open(name)

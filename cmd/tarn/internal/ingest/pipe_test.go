@@ -63,3 +63,22 @@ func TestALineOfAPipeIsStoredBeforeTheNextComes(t *testing.T) {
 	require.EqualValues(t, 3, got.sum.Stored)
 	require.EqualValues(t, 3, got.sum.Deleted)
 }
+
+func TestAStreamThatEndsEndsTheReadOfASilentPipe(t *testing.T) {
+	c := docs(t, tarn.StreamingConfig{FlushInterval: time.Hour})
+	w, end := fromPipe(t, c)
+	_, err := io.WriteString(w, aLine)
+	require.NoError(t, err)
+	stream, err := c.Stream()
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { return stream.Stats().Accepted == 1 }, time.Minute, time.Millisecond)
+	require.Len(t, stream.Abort(), 1)
+	select {
+	case got := <-end:
+		require.ErrorIs(t, got.err, tarn.ErrClosed)
+		require.NotErrorIs(t, got.err, context.Canceled)
+		require.Zero(t, got.sum.Stored)
+	case <-time.After(time.Minute):
+		require.Fail(t, "it waits for the pipe")
+	}
+}

@@ -80,6 +80,8 @@ func (r *run) all(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	ctx, cancel := context.WithCancelCause(ctx) // reads end with it too: a pipe may be silent for long
+	defer cancel(nil)
 	src, err := openSource(ctx, r.opts.File, r.opts.Stdin)
 	if err != nil {
 		return err
@@ -92,7 +94,7 @@ func (r *run) all(ctx context.Context) (err error) {
 		return err
 	}
 	r.sum.Resumed = at
-	return r.transfer(ctx, src)
+	return r.transfer(ctx, cancel, src)
 }
 
 // open is a batch whose ticket is waited for.
@@ -102,9 +104,7 @@ type open struct {
 }
 
 // transfer sends batch after batch and waits for their tickets beside that.
-func (r *run) transfer(ctx context.Context, src *source) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
+func (r *run) transfer(ctx context.Context, cancel context.CancelCauseFunc, src *source) error {
 	patient, leave := context.WithCancel(context.WithoutCancel(ctx))
 	defer leave()
 	defer context.AfterFunc(ctx, func() {
@@ -135,8 +135,8 @@ func (r *run) transfer(ctx context.Context, src *source) error {
 		cancel(err)
 	}
 	err = errors.Join(err, failed())
-	if cause := context.Cause(ctx); cause != nil && err == nil {
-		err = cause
+	if cause := context.Cause(ctx); cause != nil && (err == nil || errors.Is(err, context.Canceled)) {
+		err = cause // not that reads ended for it
 	}
 	return err
 }
