@@ -120,13 +120,15 @@ func makeStore(dir string) (*tarn.DB, func() error, error) {
 		if !undo {
 			return err
 		}
-		if first != "" {
-			return errors.Join(err, os.RemoveAll(first))
-		}
 		made, e := os.ReadDir(dir)
 		err = errors.Join(err, e)
 		for _, m := range made {
 			err = errors.Join(err, os.RemoveAll(filepath.Join(dir, m.Name())))
+		}
+		for at := filepath.Clean(dir); first != ""; at = filepath.Dir(at) {
+			if os.Remove(at) != nil || at == filepath.Clean(first) {
+				break // somebody else has something in it by now
+			}
 		}
 		return err
 	}, nil

@@ -73,3 +73,17 @@ func TestEveryCommandExplainsItself(t *testing.T) {
 	assert.Zero(t, status)
 	assert.Contains(t, stdout, "complete")
 }
+
+func TestAStoreThatIsNotMadeTakesNothingElseWithIt(t *testing.T) {
+	t.Chdir(t.TempDir())
+	_, undo, err := makeStore("a/b/one")
+	require.NoError(t, err)
+	require.NoError(t, os.MkdirAll("a/two", 0o700)) // another's, meanwhile
+	require.NoError(t, undo())
+	require.DirExists(t, "a/two")
+	require.NoDirExists(t, "a/b")
+	_, undo, err = makeStore("c/d/")
+	require.NoError(t, err)
+	require.NoError(t, undo())
+	require.NoDirExists(t, "c")
+}
