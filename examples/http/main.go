@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/tarndb/tarn"
@@ -19,7 +20,7 @@ func main() {
 	dim := flag.Int("dim", 3, "components of a vector, for a new store")
 	listen := flag.String("listen", "localhost:8080", "address")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	at, err := net.Listen("tcp", *listen)
 	if err == nil {

@@ -86,6 +86,9 @@ func (b *broker) publish(ctx context.Context, last uint64) error {
 		return err
 	}
 	for n := info.State.LastSeq + 1; n <= last; n++ {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		data, err := json.Marshal(newEvent(n))
 		if err != nil {
 			return err

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"syscall"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -22,7 +23,7 @@ func main() {
 	dir := flag.String("dir", "nats-data", "the folder of the store and of the broker")
 	messages := flag.Uint64("messages", 20_000, "how many messages are published in all")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, *dir, *messages, os.Stdout); err != nil {
 		log.Fatal(err)
@@ -48,13 +49,21 @@ func run(ctx context.Context, dir string, messages uint64, out io.Writer) (err e
 		return err
 	}
 	published := make(chan error, 1)
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	go func() { published <- b.publish(ctx, messages) }()
-	if err := consume(ctx, b.stream, events, messages, out); err != nil {
-		return err
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		err := b.publish(ctx, messages)
+		if err != nil {
+			cancel(err) // what is missing never comes
+		}
+		published <- err
+	}()
+	err = consume(ctx, b.stream, events, messages, out)
+	cancel(err)
+	if late := <-published; err == nil {
+		err = late
 	}
-	return <-published
+	return err
 }
 
 // consume stores the messages behind Position, up to number last.
@@ -75,6 +84,9 @@ func consume(ctx context.Context, from jetstream.Stream, events *tarn.Collection
 		points, at, err := fetch(messages)
 		if err != nil {
 			return err
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
 		}
 		if len(points) == 0 {
 			continue // nothing came for a second

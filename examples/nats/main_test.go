@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -78,6 +79,24 @@ func TestWhatTheBrokerDeliversAgainIsSkipped(t *testing.T) {
 	p, err := events.Get(ctx, 7)
 	require.NoError(t, err)
 	require.Equal(t, newEvent(7).Vector, p.Vector)
+}
+
+func TestAnInterruptEndsItWhileNothingComes(t *testing.T) {
+	ctx, interrupt := context.WithCancel(context.Background())
+	b, err := startBroker(ctx, t.TempDir())
+	require.NoError(t, err)
+	defer b.stop()
+	require.NoError(t, b.publish(ctx, 1))
+	db, err := tarn.Open(t.TempDir(), nil)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, db.Close()) }()
+	events, err := db.CreateCollection(ctx, "events", tarn.CollectionConfig{Dim: dim, Streaming: &tarn.StreamingConfig{}})
+	require.NoError(t, err)
+	ended := make(chan error)
+	go func() { ended <- consume(ctx, b.stream, events, 2, io.Discard) }()
+	require.Eventually(t, func() bool { return events.Len() == 1 }, time.Minute, time.Millisecond)
+	interrupt() // it waits for the second message
+	require.ErrorIs(t, <-ended, context.Canceled)
 }
 
 // killAfterSome runs the program in a process of its own and kills it when it has

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/tarndb/tarn"
@@ -25,7 +26,7 @@ func main() {
 		flag.PrintDefaults()
 	}
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	e := &server{url: *url, model: *model, key: os.Getenv("OPENAI_API_KEY"), client: &http.Client{Timeout: time.Minute}}
 	if err := run(ctx, *store, e, flag.Args(), os.Stdout); err != nil {

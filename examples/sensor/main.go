@@ -8,6 +8,7 @@ import (
 	"log"
 	"os"
 	"os/signal"
+	"syscall"
 
 	"github.com/tarndb/tarn"
 )
@@ -22,7 +23,7 @@ func main() {
 	dir := flag.String("dir", "sensor-data", "the store's folder")
 	readings := flag.Uint64("readings", 20_000, "how many readings the source has")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, *dir, *readings, os.Stdout); err != nil {
 		log.Fatal(err)

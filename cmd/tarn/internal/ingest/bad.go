@@ -28,6 +28,7 @@ type sideFile struct {
 	name               string
 	collection, source string // others may have their lines there too
 	f                  *os.File
+	sync               func(*os.File) error
 }
 
 // forgetAfter removes what the side file says of the source's lines after n: they are read again
@@ -63,7 +64,15 @@ func (s *sideFile) forgetAfter(n uint64) error {
 		return nil
 	}
 	tmp := s.name + ".tmp"
-	if err := os.WriteFile(tmp, kept, 0o600); err != nil {
+	f, err := os.OpenFile(tmp, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(kept)
+	if err == nil {
+		err = s.sync(f)
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
 		return err
 	}
 	return os.Rename(tmp, s.name)
@@ -77,7 +86,7 @@ func isTorn(text []byte) bool {
 	return string(text[:n]) == begins[:n]
 }
 
-// add appends bad lines with one write.
+// add appends bad lines with one write, durably: Position may pass over them from now on.
 func (s *sideFile) add(lines []badLine) error {
 	if len(lines) == 0 {
 		return nil
@@ -98,7 +107,11 @@ func (s *sideFile) add(lines []badLine) error {
 			return err
 		}
 	}
-	if _, err := s.f.Write(buf.Bytes()); err != nil {
+	_, err := s.f.Write(buf.Bytes())
+	if err == nil {
+		err = s.sync(s.f)
+	}
+	if err != nil {
 		return fmt.Errorf("the side file: %w", err)
 	}
 	return nil
@@ -108,9 +121,13 @@ func (s *sideFile) close() error {
 	if s.f == nil {
 		return nil
 	}
-	var err error
-	if info, e := s.f.Stat(); e != nil || info.Mode().IsRegular() { // nothing else can be synced
-		err = s.f.Sync()
+	return s.f.Close()
+}
+
+// syncRegular syncs what can be: a regular file.
+func syncRegular(f *os.File) error {
+	if info, err := f.Stat(); err == nil && !info.Mode().IsRegular() {
+		return nil
 	}
-	return errors.Join(err, s.f.Close())
+	return f.Sync()
 }

@@ -57,7 +57,7 @@ type run struct {
 // Run ingests. The summary is right, as far as it came, with an error too.
 func Run(ctx context.Context, c *tarn.Collection, o Options) (Summary, error) {
 	begun := time.Now()
-	r := &run{c: c, opts: o, bad: sideFile{name: o.BadFile, collection: c.Name(), source: o.Source}, sum: Summary{Collection: c.Name(), Source: o.Source}}
+	r := &run{c: c, opts: o, bad: sideFile{name: o.BadFile, collection: c.Name(), source: o.Source, sync: syncRegular}, sum: Summary{Collection: c.Name(), Source: o.Source}}
 	err := r.all(ctx)
 	r.sum.Position, _ = c.Position(o.Source)
 	r.sum.Points = c.Len()
