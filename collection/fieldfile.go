@@ -162,7 +162,7 @@ func parseFields(data []byte, uuid [16]byte) (c *codec.Cursor, lsn uint64, slots
 // loadFields adds what fields.idx knows to the indexes of some fields, and takes the
 // slots that it spoke of out of rest, which are those that are looked for.
 func (c *Collection) loadFields(todo []*field, rest bitmap.Words) error {
-	data, err := c.readFieldsFile()
+	data, err := c.readFile(fieldsName)
 	if err != nil {
 		return err
 	}
@@ -229,24 +229,4 @@ func (c *Collection) adoptFields(todo []*field, found map[string]*attr.Index, va
 	}
 	c.fields.changes.Store(0)
 	return nil
-}
-
-func (c *Collection) readFieldsFile() (data []byte, err error) {
-	f, err := c.fs.Open(fieldsName)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	size, err := f.Size()
-	if err != nil {
-		return nil, err
-	}
-	if size > maxMap {
-		return nil, fmt.Errorf("it has %d bytes", size)
-	}
-	data = make([]byte, size)
-	if _, err := f.ReadAt(data, 0); err != nil && !errors.Is(err, io.EOF) {
-		return nil, err
-	}
-	return data, nil
 }

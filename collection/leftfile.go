@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/tarndb/tarn/internal/bitmap"
@@ -122,20 +121,8 @@ func (c *Collection) loadLeft(file *snapshotFile) {
 
 // readLeft reads and checks the file beside a graph file, and returns its slots.
 func (c *Collection) readLeft(file snapshotFile) (slots []byte, err error) {
-	f, err := c.fs.Open(leftName(file.name))
+	data, err := c.readFile(leftName(file.name))
 	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	size, err := f.Size()
-	if err != nil {
-		return nil, err
-	}
-	if size > maxMap {
-		return nil, fmt.Errorf("it has %d bytes", size)
-	}
-	data := make([]byte, size)
-	if _, err := f.ReadAt(data, 0); err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
 	return parseLeft(data, file.crc, c.uuid)

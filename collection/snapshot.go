@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/tarndb/tarn/hnsw"
@@ -188,6 +189,27 @@ func (c *Collection) removeSnapshot(old, named snapshotFile) {
 func (c *Collection) removeGraph(name string) {
 	c.removeFile(name)
 	c.removeFile(leftName(name))
+}
+
+// readFile reads the whole of a file that is not mapped: indexes of fields, what lies beside a graph.
+func (c *Collection) readFile(name string) (data []byte, err error) {
+	f, err := c.fs.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	size, err := f.Size()
+	if err != nil {
+		return nil, err
+	}
+	if size > maxMap {
+		return nil, fmt.Errorf("it has %d bytes", size)
+	}
+	data = make([]byte, size)
+	if _, err := f.ReadAt(data, 0); err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	return data, nil
 }
 
 // removeFile removes a file that may be missing. That it could not be removed is

@@ -100,7 +100,7 @@ func (v *verifier) tables(ctx context.Context) error {
 
 // fields checks the file of the field indexes, if there is one.
 func (v *verifier) fields() {
-	data, err := v.c.readFieldsFile()
+	data, err := v.c.readFile(fieldsName)
 	if isNotExist(err) {
 		return
 	}
